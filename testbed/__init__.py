@@ -1,0 +1,3 @@
+"""Gradwire: how fast does this algorithm train on that network?"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Labs: where the network is emulated. A lab takes cells and reports what became of each."""

@@ -1,0 +1,76 @@
+"""The boundary between the testbed and a lab: cells go in, events come out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from testbed.cell import Cell
+
+
+@dataclass(frozen=True)
+class CellStarted:
+    """A lane (one guest of the virtual lab; the host lab has one) began a cell."""
+
+    lane: int
+    cell_id: str
+
+
+@dataclass(frozen=True)
+class CellProgress:
+    """The cell under way in a lane took a block of steps."""
+
+    lane: int
+    cell_id: str
+    step: int
+    phase: str  # warm-up | measuring
+
+
+@dataclass(frozen=True)
+class CellFinished:
+    """A cell was measured. `measurement` is docs/results.md's cell document, less the cell itself."""
+
+    lane: int
+    cell_id: str
+    measurement: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CellFailed:
+    """A cell has no result; `reason` is one sentence."""
+
+    lane: int
+    cell_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a person wants to know while waiting (a guest is starting, a network is being probed)."""
+
+    lane: int
+    text: str
+
+
+Event = CellStarted | CellProgress | CellFinished | CellFailed | Note
+
+
+class Lab(Protocol):
+    """Emulates networks and measures cells on them."""
+
+    name: str
+
+    def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
+        """Make ready what the cells need (kernel, recorded gradients); raise UserError where that cannot be."""
+
+    def provenance(self) -> dict[str, Any]:
+        """What a reader needs to trust a number: kernel, its configuration's digest, MPI, torch, sysctls."""
+
+    def run(self, cells: Sequence[Cell], report: Callable[[Event], None], stop: threading.Event, jobs: int) -> None:
+        """Measure the cells in up to `jobs` lanes; every cell ends as CellFinished or CellFailed unless `stop` is set.
+
+        `report` is called from one thread at a time. On return, and on any exception, no process, namespace or
+        interface of the lab remains.
+        """
