@@ -1,0 +1,186 @@
+"""The one interface of an algorithm: a generator that yields what it wants exchanged.
+
+An algorithm performs no input or output. Its `step` is a generator: it yields an `Exchange` (or a
+`Collective`) and is resumed when that is complete. What performs the exchange is a driver: MPI between
+workers of a lab (testbed/workers), or `algorithms.lockstep`, which drives all the workers of one process side
+by side. So the same code is measured on a network, tested without one, and trained with in a single process.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from algorithms.descent import Descent
+from algorithms.options import Options
+from algorithms.registration import Registry
+
+if TYPE_CHECKING:
+    from algorithms.codecs.codec import Codec
+    from algorithms.graphs import MixingGraph
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Send:
+    """One message to a peer. `data` is contiguous and is not touched until the exchange is complete."""
+
+    peer: int
+    data: Bytes
+    tag: int = 0
+
+
+@dataclass(frozen=True)
+class Receive:
+    """Room for one message from a peer.
+
+    A shorter message than the room is admitted, a longer one is an error.
+    """
+
+    peer: int
+    into: Bytes
+    tag: int = 0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Messages that travel at once.
+
+    The generator is resumed with the number of bytes received, per `Receive`.
+    """
+
+    sends: Sequence[Send] = field(default_factory=tuple)
+    receives: Sequence[Receive] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Collective:
+    """The MPI library's own sum over all workers, in place.
+
+    A named variant beside our own exchange patterns.
+    """
+
+    values: npt.NDArray[np.float32]
+
+
+Operation = Exchange | Collective
+Step = Generator[Operation, Sequence[int], None]
+
+
+class Work(StrEnum):
+    """What a worker computes inside a step, besides the gradient.
+
+    A device profile has seconds per byte of each.
+    """
+
+    ENCODE = "encode"
+    DECODE = "decode"
+    REDUCE = "reduce"  # adding a received vector to a partial sum; counted in the part `decode`
+    APPLY = "apply"  # updating parameters, mixing neighbours' models
+
+
+class Meter(Protocol):
+    """Times (host lab) or charges (virtual lab) work done inside a step."""
+
+    def work(self, kind: Work, size_bytes: int, codec: str = "") -> AbstractContextManager[None]:
+        """Enclose work on `size_bytes` of fp32 values (the uncompressed size).
+
+        `codec` names whose encode/decode.
+        """
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A named tensor's place in the flat parameter vector: [start, stop)."""
+
+    name: str
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+
+
+class Unmetered:
+    """The meter of tests and single-process training: takes no notice."""
+
+    def work(self, kind: Work, size_bytes: int, codec: str = "") -> AbstractContextManager[None]:
+        """Nothing."""
+        del kind, size_bytes, codec
+        return nullcontext()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """What one worker's algorithm is given: its place, the model's shape, and the parts it is to use.
+
+    The codec keeps scratch space, so that each worker has its own. `options` are as in a sweep file; they are
+    checked by `algorithms.registry.create`.
+    """
+
+    rank: int
+    workers: int
+    parameters: int  # components of the flat parameter vector
+    codec: Codec
+    graph: MixingGraph | None = None  # decentralized algorithms only
+    layers: Sequence[Layer] = ()  # for errors that name a tensor, and for what is chosen by layer
+    seed: int = 1
+    meter: Meter = field(default_factory=Unmetered)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))  # where x and gradients live
+
+
+class AlgorithmOptions(Options):
+    """Options of every algorithm: the direction of descent. Default: plain SGD, as the papers analyse it."""
+
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Algorithm(ABC):
+    """One worker's side of a distributed SGD algorithm. All workers start from the same x."""
+
+    name: ClassVar[str]
+    Options: ClassVar[type[AlgorithmOptions]] = AlgorithmOptions
+    period: int = 1  # steps after which the pattern of communication repeats
+
+    def __init__(self, worker: Worker, options: Any) -> None:
+        """`options` is an instance of this class's `Options`.
+
+        Raises ValueError for what does not go together.
+        """
+        if worker.workers < 2 or not 0 <= worker.rank < worker.workers:
+            raise ValueError(
+                f"algorithm {self.name}: rank {worker.rank} of {worker.workers} workers; "
+                "needs at least 2 workers, with ranks from 0"
+            )
+        self.worker = worker
+        self.descent = Descent(worker.parameters, options.momentum, options.weight_decay, worker.device)
+
+    @abstractmethod
+    def step(self, x: Tensor, gradient: Tensor, t: int, rate: float) -> Step:
+        """Step t = 1, 2, ...: update flat float32 `x` in place; `gradient` was taken at it.
+
+        `gradient` is read only (it may be a mapped file). ValueError for one that is not finite, naming
+        tensor, worker and step.
+        """
+
+    @abstractmethod
+    def declared_bytes(self, t: int) -> int:
+        """The bytes that this worker hands over in step t: all its `Send`s, or its `Collective`."""
+
+    def advice(self) -> tuple[str, ...]:
+        """Sentences on what in this combination theory does not cover; nothing here stops a run."""
+        return ()
+
+
+ALGORITHMS: Registry[type[Algorithm]] = Registry("algorithm", "algorithms")

@@ -1,0 +1,53 @@
+"""A worker's codec in use: seeded per step, metered, and with errors that say whose vector it was."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from algorithms.algorithm import Bytes, Work, Worker
+from algorithms.finite import NonFiniteError, require_finite
+from algorithms.randomness import seed_of
+
+FLOAT_BYTES = 4
+
+
+class Coder:
+    """Encodes and decodes for one worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._generator = torch.Generator(worker.device)
+        self._step = 0
+
+    def begin(self, t: int, gradient: Tensor) -> None:
+        """Start step t: reseed, and refuse a gradient that is not finite."""
+        self._step = t
+        self._generator.manual_seed(seed_of(self._worker.seed, self._worker.rank, t))
+        try:
+            require_finite(gradient)
+        except NonFiniteError as error:
+            raise self._named(error, "gradient", error.index) from None
+
+    def encode(self, vector: Tensor, what: str, offset: int = 0, into: Bytes | None = None) -> Bytes:
+        """The payload of `vector`, which is `what` (for errors) from component `offset` on."""
+        codec = self._worker.codec
+        with self._worker.meter.work(Work.ENCODE, FLOAT_BYTES * vector.numel(), codec.name):
+            try:
+                return codec.encode(vector, self._generator, into)
+            except NonFiniteError as error:
+                raise self._named(error, what, offset + error.index) from None
+
+    def decode(self, payload: Bytes, out: Tensor) -> None:
+        """Decode `payload` into `out`."""
+        codec = self._worker.codec
+        with self._worker.meter.work(Work.DECODE, FLOAT_BYTES * out.numel(), codec.name):
+            codec.decode(payload, out)
+
+    def _named(self, error: NonFiniteError, what: str, index: int) -> ValueError:
+        layer = next((layer.name for layer in self._worker.layers if layer.start <= index < layer.stop), None)
+        place = f"tensor {layer}, component {index}" if layer else f"component {index}"
+        return ValueError(
+            f"{what} of worker {self._worker.rank} at step {self._step} is {error.value} in {place}, "
+            "but only finite values can be sent; lower the learning rate or use more bits"
+        )

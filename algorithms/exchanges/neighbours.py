@@ -1,0 +1,27 @@
+"""The gossip pattern: one payload to all neighbours in the mixing graph, theirs received, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from algorithms.algorithm import Bytes, Exchange, Operation, Receive, Send
+
+
+class NeighbourExchange:
+    """Room for one payload from each neighbour, kept from step to step.
+
+    One latency, degree x payload sent.
+    """
+
+    def __init__(self, neighbours: Sequence[int], room_bytes: int) -> None:
+        self._rooms = {peer: np.empty(room_bytes, dtype=np.uint8) for peer in neighbours}
+
+    def swap(self, payload: Bytes) -> Generator[Operation, Sequence[int], dict[int, Bytes]]:
+        """Send `payload` to every neighbour; the neighbours' payloads, valid until the next swap."""
+        sizes = yield Exchange(
+            sends=[Send(peer, payload) for peer in self._rooms],
+            receives=[Receive(peer, room) for peer, room in self._rooms.items()],
+        )
+        return {peer: room[:size] for (peer, room), size in zip(self._rooms.items(), sizes, strict=True)}

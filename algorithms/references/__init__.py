@@ -1,0 +1,1 @@
+"""Single-process references in matrix form, state [worker, parameter], that the algorithms must match."""

@@ -1,0 +1,71 @@
+"""What references share: the state X [worker, parameter] and the rules of seeding."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from algorithms.codecs.codec import Codec
+from algorithms.randomness import generator_of
+from algorithms.registration import Registry
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all workers have in common."""
+
+    codec: Codec
+    W: Matrix | None = None  # [worker, worker]; decentralized algorithms only
+    seed: int = 1
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    aggregation: str = "reduce-scatter"
+
+
+class Reference(ABC):
+    """An algorithm in matrix form, in float64: rows of X are the workers' models, one call steps them all."""
+
+    def __init__(self, X: Matrix, setting: Setting) -> None:
+        self.X = np.array(X, dtype=np.float64)
+        self.setting = setting
+        self._V = np.zeros_like(self.X)
+
+    @property
+    def W(self) -> Matrix:  # noqa: N802  # the papers' symbol
+        """The mixing matrix [worker, worker]."""
+        if self.setting.W is None:
+            raise ValueError("setting has no W, but a decentralized reference needs a mixing matrix; give one")
+        return self.setting.W
+
+    @abstractmethod
+    def step(self, G: Matrix, t: int, rate: float) -> None:
+        """Step t = 1, 2, ...; row i of G is worker i's gradient at row i of X."""
+
+    def direction(self, G: Matrix) -> Matrix:
+        """V <- m V + G + w X, and V is the direction."""
+        self._V = self.setting.momentum * self._V + G + self.setting.weight_decay * self.X
+        return self._V
+
+    def generators(self, t: int) -> list[torch.Generator]:
+        """Every worker's random numbers in step t."""
+        return [generator_of(self.setting.seed, worker, t) for worker in range(len(self.X))]
+
+    def compress(self, Z: Matrix, t: int) -> Matrix:
+        """C applied to each worker's row."""
+        return np.stack([self.coded(z, draws) for z, draws in zip(Z, self.generators(t), strict=True)])
+
+    def coded(self, z: Matrix, draws: torch.Generator) -> Matrix:
+        """decode(encode(z)) of one vector, which a codec takes in float32."""
+        codec = self.setting.codec
+        out = torch.empty(z.size)
+        codec.decode(codec.encode(torch.from_numpy(z.astype(np.float32)), draws).copy(), out)
+        return out.double().numpy()
+
+
+REFERENCES: Registry[type[Reference]] = Registry("reference", "algorithms.references")

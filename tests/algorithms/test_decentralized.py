@@ -1,0 +1,147 @@
+"""What is particular to the decentralized algorithms: invariants, convergence, advice, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from algorithms import lockstep, registry
+from algorithms.algorithm import Layer, Worker
+from algorithms.codecs.codec import create_codec
+from algorithms.dcd_psgd import DcdPsgd
+from algorithms.ecd_psgd import EcdPsgd
+from algorithms.graphs import create_graph
+
+
+def workers_of(name: str, workers: int, parameters: int, codec: str = "qsgd", **codec_options: Any) -> list[Any]:
+    graph = create_graph("ring", workers)
+    layers = (Layer("conv.weight", 0, 4, (2, 2)), Layer("fc.bias", 4, parameters, (parameters - 4,)))
+    return [
+        registry.create(
+            name,
+            Worker(
+                rank=rank,
+                workers=workers,
+                parameters=parameters,
+                codec=create_codec(codec, codec_options),
+                graph=graph,
+                layers=layers,
+            ),
+        )
+        for rank in range(workers)
+    ]
+
+
+def test_replicas_and_estimates_equal_their_owners():
+    for name in ("dcd-psgd", "ecd-psgd"):
+        algorithms = workers_of(name, 5, 33)
+        xs = [torch.zeros(33) for _ in algorithms]
+        for t in range(1, 6):
+            draws = torch.Generator().manual_seed(t)
+            lockstep.step_all(algorithms, xs, [torch.randn(33, generator=draws) for _ in xs], t, 0.1)
+        for algorithm in algorithms:
+            for peer in algorithm.neighbours:
+                if isinstance(algorithm, DcdPsgd):
+                    assert torch.equal(algorithm.replicas[peer], xs[peer])
+                if isinstance(algorithm, EcdPsgd):
+                    assert torch.equal(algorithm.estimates[peer], algorithms[peer].estimates[peer])
+
+
+def distance_after(name: str, codec: str, steps: int, **codec_options: Any) -> tuple[float, float]:
+    """How far the workers' mean is from the optimum of sum_i |x - target_i|^2 / 2, and they from it."""
+    draws = torch.Generator().manual_seed(1)
+    targets = torch.randn(8, 40, generator=draws)
+    algorithms = workers_of(name, 8, 40, codec, **codec_options)
+    xs = [torch.zeros(40) for _ in algorithms]
+    for t in range(1, steps + 1):
+        rate = 0.5 / (1 + t / 20)
+        gradients = [x - target for x, target in zip(xs, targets, strict=True)]
+        lockstep.step_all(algorithms, xs, gradients, t, rate)
+    optimum = targets.mean(dim=0)
+    mean = torch.stack(xs).mean(dim=0)
+    return float((mean - optimum).norm()), float((torch.stack(xs) - mean).norm(dim=1).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("dcd-psgd", "qsgd", {}),
+        ("ecd-psgd", "qsgd", {}),
+        ("ecd-psgd", "grid", {"step": 2.0**-5}),
+    ],
+)
+def test_converges_as_uncompressed_gossip_does(name, codec, options):
+    exact_distance, exact_spread = distance_after("d-psgd", "fp32", 400)
+    distance, spread = distance_after(name, codec, 400, **options)
+    assert distance < exact_distance + 0.2  # the optimum is at a distance of 2.2 from the start
+    assert spread < exact_spread + 0.2
+
+
+def test_coarse_differences_do_not_converge():
+    """What DCD's bound on alpha is about: at 2 bits in one bucket, alpha is far above 0.05 on a ring of 8."""
+    distance, spread = distance_after("dcd-psgd", "qsgd", 100, bits=2, norm="l2", bucket="vector")
+    assert not distance + spread < 10
+
+
+def test_extrapolation_keeps_its_digits_late():
+    """x' = x + 1e-3 at t = 1e5 arrives in z, where the printed form would lose it to cancellation."""
+    (algorithm, other) = workers_of("ecd-psgd", 2, 5, codec="fp32")
+    xs = [torch.ones(5), torch.ones(5)]
+    for _ in range(2):
+        lockstep.step_all([algorithm, other], xs, [torch.full((5,), 1e-6)] * 2, t=100_000, rate=1.0)
+    z = 1 - 1e-6 * (100_001 / 2)  # of the first of the two steps
+    moved = 1 + (2 / 100_001) * (z - 1)
+    first = algorithm.estimates[1].double().numpy()
+    assert np.abs(first - (moved - 1e-6)).max() < 3e-7
+
+
+def test_advice_names_the_bound():
+    fine = workers_of("dcd-psgd", 2, 1000)[0]
+    coarse = workers_of("dcd-psgd", 8, 1000, bits=4)[0]
+    assert fine.advice() == ()
+    assert "alpha < 0.0518" in coarse.advice()[0]
+
+
+def test_ecd_refuses_a_step_before_the_first():
+    algorithm = workers_of("ecd-psgd", 2, 5)[0]
+    with pytest.raises(ValueError, match="step t is 0, must be at least 1"):
+        next(algorithm.step(torch.zeros(5), torch.zeros(5), 0, 0.1))
+
+
+def test_d_psgd_refuses_a_lossy_codec():
+    with pytest.raises(ValueError, match="codec is qsgd, must be an exact one"):
+        workers_of("d-psgd", 2, 5)
+
+
+def test_a_graph_that_does_not_fit_is_refused():
+    worker = Worker(rank=0, workers=4, parameters=5, codec=create_codec("fp32"), graph=create_graph("ring", 3))
+    with pytest.raises(ValueError, match="graph is ring of 3, must have 4 workers"):
+        registry.create("d-psgd", worker)
+
+
+@pytest.mark.parametrize("name", ["d-psgd", "dcd-psgd"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_names_tensor_worker_and_step(name, value):
+    algorithms = workers_of(name, 3, 9, codec="fp32")
+    gradient = torch.zeros(9)
+    gradient[6] = value
+    with pytest.raises(ValueError, match=f"gradient of worker 1 at step 3 is {value} in tensor fc.bias"):
+        next(algorithms[1].step(torch.zeros(9), gradient, 3, 0.1))
+
+
+def test_a_model_that_overflows_is_named():
+    algorithm = workers_of("d-psgd", 3, 9, codec="fp32")[0]
+    x = torch.zeros(9)
+    x[2] = float("inf")
+    with pytest.raises(ValueError, match=r"model of worker 0 at step 1 is inf in tensor conv\.weight"):
+        next(algorithm.step(x, torch.zeros(9), 1, 0.1))
+
+
+def test_gradients_are_not_written():
+    algorithms = workers_of("ecd-psgd", 3, 9)
+    gradients = [torch.ones(9) for _ in algorithms]
+    lockstep.step_all(algorithms, [torch.zeros(9) for _ in algorithms], gradients, 1, 0.1)
+    assert all(torch.equal(gradient, torch.ones(9)) for gradient in gradients)

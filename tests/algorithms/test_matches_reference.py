@@ -1,0 +1,156 @@
+"""Every algorithm, driven by lockstep, matches its matrix-form reference step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from algorithms import lockstep, registry
+from algorithms.algorithm import Algorithm, Worker
+from algorithms.codecs.codec import Codec, create_codec
+from algorithms.ecd_psgd import EcdPsgd
+from algorithms.graphs import create_graph
+from algorithms.references.ecd_psgd import EcdPsgdReference
+from algorithms.references.reference import REFERENCES, Matrix, Reference, Setting
+
+STEPS = 20
+RATE = 0.1
+PARAMETERS = 101  # a multiple of no number of workers and of no bucket
+FLOAT32_ROUNDING = 2.0**-24
+
+Variant = tuple[str, str, dict[str, Any], dict[str, Any]]
+VARIANTS: list[Variant] = [
+    ("allreduce", "fp32", {}, {}),
+    ("allreduce", "fp32", {}, {"exchange": "mpi"}),
+    ("allreduce", "fp32", {}, {"momentum": 0.9, "weight_decay": 1e-3}),
+    ("allreduce", "qsgd", {"bucket": 16}, {}),
+    ("allreduce", "qsgd", {"bits": 4}, {"aggregation": "reduce-scatter", "momentum": 0.9}),
+    ("allreduce", "qsgd", {"bits": 3, "norm": "l2", "bucket": "vector"}, {"aggregation": "allgather"}),
+    ("d-psgd", "fp32", {}, {}),
+    ("d-psgd", "fp32", {}, {"momentum": 0.9, "weight_decay": 1e-3}),
+    ("dcd-psgd", "fp32", {}, {}),
+    ("dcd-psgd", "qsgd", {"bucket": 16}, {}),
+    ("dcd-psgd", "qsgd", {"norm": "l2"}, {"momentum": 0.5}),
+    ("dcd-psgd", "grid", {"step": 2.0**-8}, {}),
+    ("ecd-psgd", "fp32", {}, {}),
+    ("ecd-psgd", "qsgd", {"bucket": 16}, {}),
+    ("ecd-psgd", "qsgd", {"norm": "l2", "bucket": "vector"}, {"weight_decay": 1e-3}),
+    ("ecd-psgd", "grid", {"step": 2.0**-4}, {}),
+]
+
+
+class Pair:
+    """The workers of an algorithm and its reference, on f_i(x) = |x - target_i|^2 / 2."""
+
+    def __init__(self, variant: Variant, workers: int, parameters: int = PARAMETERS) -> None:
+        name, codec, codec_options, options = variant
+        draws = np.random.default_rng(workers)
+        graph = create_graph("ring", workers)
+        start = draws.normal(scale=0.3, size=parameters).astype(np.float32)
+        self.targets = draws.normal(scale=0.3, size=(workers, parameters)).astype(np.float32)
+        self.xs = [torch.from_numpy(start.copy()) for _ in range(workers)]
+        self.algorithms: list[Algorithm] = [
+            registry.create(
+                name,
+                Worker(
+                    rank=rank,
+                    workers=workers,
+                    parameters=parameters,
+                    codec=create_codec(codec, codec_options),
+                    graph=graph,
+                    seed=7,
+                    options=options,
+                ),
+            )
+            for rank in range(workers)
+        ]
+        self.norms: list[float] = []
+        setting = Setting(
+            codec=recording(create_codec(codec, codec_options), self.norms),
+            W=graph.W,
+            seed=7,
+            **{key: value for key, value in options.items() if key != "exchange"},
+        )
+        self.reference: Reference = REFERENCES.find(name)(np.stack([start] * workers), setting)
+
+    @property
+    def X(self) -> Matrix:  # noqa: N802  # the papers' symbol
+        return np.stack([x.double().numpy() for x in self.xs])
+
+    def step(self, t: int) -> lockstep.Traffic:
+        gradients = [x - torch.from_numpy(target) for x, target in zip(self.xs, self.targets, strict=True)]
+        traffic = lockstep.step_all(self.algorithms, self.xs, gradients, t, RATE)
+        self.reference.step(self.reference.X - self.targets, t, RATE)
+        return traffic
+
+    def adopt(self) -> None:
+        """Give the reference the workers' state."""
+        self.reference.X = self.X
+        if isinstance(self.reference, EcdPsgdReference):
+            for rank, algorithm in enumerate(self.algorithms):
+                assert isinstance(algorithm, EcdPsgd)
+                self.reference.estimate[rank] = algorithm.estimates[rank].double().numpy()
+
+
+def recording(codec: Codec, norms: list[float]) -> Codec:
+    """`codec`, appending the l2 norm of everything that it encodes to `norms`."""
+    encode = codec.encode
+
+    def encode_and_record(vector, generator, into=None):
+        norms.append(float(vector.norm()))
+        return encode(vector, generator, into)
+
+    codec.encode = encode_and_record  # type: ignore[method-assign]
+    return codec
+
+
+def one_level(codec: Any, largest_norm: float) -> float:
+    """The distance of a codec's levels: what a rounding that falls the other way makes of a difference."""
+    if codec.name == "qsgd":
+        return largest_norm / float(codec.levels)
+    return float(codec.step) if codec.name == "grid" else 0.0
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4, 7, 8])
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(map(str, variant)))
+def test_matches_reference(variant, workers):
+    """To float rounding, 20 steps long: a step rounds a component at most n + 8 times; values are below 2.
+
+    A difference of rounding before a stochastic rounding turns it the other way once in about 1e5 times. Such
+    components differ by one level at most, rarer than 1 in 1000; the reference then goes on from there.
+    """
+    pair = Pair(variant, workers)
+    rounding = STEPS * (workers + 8) * 2 * FLOAT32_ROUNDING
+    turned = 0
+    for t in range(1, STEPS + 1):
+        pair.step(t)
+        difference = np.abs(pair.X - pair.reference.X)
+        if difference.max() > rounding:
+            level = one_level(pair.reference.setting.codec, max(pair.norms))
+            assert difference.max() <= level + rounding
+            turned += int((difference > rounding).sum())
+            pair.adopt()
+    assert turned <= 1e-3 * STEPS * pair.X.size
+    assert np.abs(pair.X).max() < 2
+
+
+@pytest.mark.parametrize("workers", [2, 3, 8])
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(map(str, variant)))
+@pytest.mark.parametrize("parameters", [1, 5, 101])  # fewer than workers, too: some chunks are empty
+def test_declared_bytes_are_the_bytes_handed_over(variant, workers, parameters):
+    pair = Pair(variant, workers, parameters)
+    for t in (1, 2):
+        traffic = pair.step(t)
+        assert traffic.handed_bytes == tuple(a.declared_bytes(t) for a in pair.algorithms)
+        assert np.allclose(pair.X, pair.reference.X, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v[0] == "allreduce"])
+def test_allreduce_workers_hold_the_same_bits(variant):
+    pair = Pair(variant, 7)
+    for t in range(1, 4):
+        pair.step(t)
+    assert all(torch.equal(x, pair.xs[0]) for x in pair.xs)
