@@ -1,0 +1,246 @@
+"""Setting a plan, reading back what the kernel has, and waiting for links to be empty."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyroute2.netlink import nlmsg
+from pyroute2.netlink.rtnl import TC_H_ROOT
+
+from shaping import messages
+from shaping.plan import NETEM_PACKET_LIMIT, LinkShaping
+from testbed.errors import LabError
+from topologies.configuration import get_link
+from topologies.namespace import Netlink, inside
+
+OUTPUT_LIMIT = Path("/proc/sys/net/ipv4/tcp_limit_output_bytes")
+FLUSH_ROUTES = Path("/proc/sys/net/ipv4/route/flush")
+DRAIN_POLL_S = 0.001
+
+
+class Shaper:
+    """Shapes the link ends of a running network, again and again, without touching connections.
+
+    It holds a netlink socket in every namespace. Use it from the thread that made it.
+    """
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        """`pids`: for each node, the process whose network namespace is the node's."""
+        self._netlinks = {node: Netlink(pid, node, messages.ANSWERS) for node, pid in pids.items()}
+        self._hooked: set[str] = set()  # interfaces that have our clsact and filter
+
+    def __enter__(self) -> Shaper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def apply(self, plan: Sequence[LinkShaping]) -> None:
+        """Set every link, in place where it is set already; packets under way are kept, queues start empty.
+
+        Raises:
+            LabError: the kernel refuses, lacks netem, tbf, police, mirred, matchall, clsact or ifb, or an interface
+                is gone.
+        """
+        new = {link.end.interface for link in plan} - self._hooked
+        self._send(plan, _sending_node, lambda link, netlink: _sending_end(link, netlink, link.end.interface in new))
+        behind = [link for link in plan if link.from_worker and link.end.interface in new]
+        self._send(behind, _delay_node, lambda link, _: [messages.add_receiving_device(link.delay_interface)])
+        self._send(behind, _delay_node, _redirection)
+        self._send(plan, _delay_node, _delay)
+        self._hooked |= new
+        for node, links in _by(_sending_node, plan).items():
+            _tune_tcp(self._netlinks[node].pid, links)
+
+    def _send(
+        self,
+        plan: Sequence[LinkShaping],
+        node_of: Callable[[LinkShaping], str],
+        requests: Callable[[LinkShaping, Netlink], list[nlmsg]],
+    ) -> None:
+        for node, links in _by(node_of, plan).items():
+            netlink = self._netlinks[node]
+            netlink.send([request for link in links for request in requests(link, netlink)], "shaping links")
+
+    def read_back(self, plan: Sequence[LinkShaping]) -> list[dict[str, Any]]:
+        """What the kernel has, one JSON-able record per link.
+
+        Raises:
+            LabError: it differs from the plan; names link, value expected and value found.
+        """
+        qdiscs = {node: _qdiscs(netlink) for node, netlink in self._netlinks.items()}
+        return [_compare(link, self._found(link, qdiscs)) for link in plan]
+
+    def _found(self, link: LinkShaping, qdiscs: Mapping[str, Mapping[int, Any]]) -> dict[str, Any]:
+        """What the kernel has for a link, under the names of `LinkShaping`."""
+        here, there = self._netlinks[link.end.node], self._netlinks[link.delay_node]
+        delay = _options(qdiscs[link.delay_node], there.index(link.delay_interface), "netem", link.delay_interface)
+        found = _sending_state(link, here) | _delay_state(delay)
+        if link.from_worker:
+            gate = _options(qdiscs[link.end.node], here.index(link.end.interface), "tbf", link.end.interface)
+            found |= {
+                "gate_rate_byte_per_s": gate.get_attr("TCA_TBF_PARMS")["rate"],
+                "output_limit_bytes": _output_limit_bytes(here.pid),
+            }
+        return found
+
+    def backlog_bytes(self) -> int:
+        """Bytes that all links hold, in queues and on the way."""
+        return sum(
+            qdisc.get_attr("TCA_STATS2").get_attr("TCA_STATS_QUEUE")["backlog"]
+            for netlink in self._netlinks.values()
+            for qdisc in _qdiscs(netlink).values()
+        )
+
+    def drain(self, within_s: float) -> None:
+        """Wait until all links are empty.
+
+        Raises:
+            LabError: they are not after `within_s`; somebody is still sending.
+        """
+        deadline = time.monotonic() + within_s
+        while (backlog := self.backlog_bytes()) > 0:
+            if time.monotonic() > deadline:
+                raise LabError(f"links still hold {backlog} bytes after {within_s:g} s; somebody is sending")
+            time.sleep(DRAIN_POLL_S)
+
+    def clear(self, plan: Sequence[LinkShaping]) -> None:
+        """Take the shaping off; links are as fast as the machine."""
+        self._send(plan, _sending_node, _removal)
+        self._send([link for link in plan if link.from_worker], _delay_node, _device_removal)
+        self._hooked -= {link.end.interface for link in plan}
+        for link in plan:
+            self._netlinks[link.delay_node].forget(link.delay_interface)
+
+    def close(self) -> None:
+        """Close the netlink sockets; the shaping stays."""
+        for netlink in self._netlinks.values():
+            netlink.close()
+
+
+def _sending_node(link: LinkShaping) -> str:
+    return link.end.node
+
+
+def _delay_node(link: LinkShaping) -> str:
+    return link.delay_node
+
+
+def _by(node_of: Callable[[LinkShaping], str], plan: Sequence[LinkShaping]) -> dict[str, list[LinkShaping]]:
+    nodes: dict[str, list[LinkShaping]] = {}
+    for link in plan:
+        nodes.setdefault(node_of(link), []).append(link)
+    return nodes
+
+
+def _sending_end(link: LinkShaping, netlink: Netlink, new: bool) -> list[nlmsg]:
+    """Super-packets, queue and, at a worker, the gate."""
+    index = netlink.index(link.end.interface)
+    requests = [messages.set_super_packets(link, index)]
+    if link.from_worker:
+        requests.append(messages.set_gate(link, index))
+    if new:
+        return [*requests, messages.add_classifier(index), messages.add_policer(link, index)]
+    return [*requests, messages.set_policer(link, index)]
+
+
+def _redirection(link: LinkShaping, netlink: Netlink) -> list[nlmsg]:
+    return [messages.add_redirection(netlink.index(link.end.peer_interface), netlink.index(link.delay_interface))]
+
+
+def _delay(link: LinkShaping, netlink: Netlink) -> list[nlmsg]:
+    return [messages.set_netem(link, netlink.index(link.delay_interface))]
+
+
+def _removal(link: LinkShaping, netlink: Netlink) -> list[nlmsg]:
+    index = netlink.index(link.end.interface)
+    remove_qdisc = messages.remove_gate if link.from_worker else messages.remove_netem
+    return [messages.remove_classifier(index), remove_qdisc(index)]
+
+
+def _device_removal(link: LinkShaping, netlink: Netlink) -> list[nlmsg]:
+    return [messages.remove_device(netlink.index(link.delay_interface))]
+
+
+def _tune_tcp(pid: int, links: Sequence[LinkShaping]) -> None:
+    """Set what TCP may keep in a worker's card, and make open connections look at their interface again.
+
+    TCP keeps the size of super-packets with the route.
+    """
+    with inside(pid):
+        if links[0].from_worker:
+            OUTPUT_LIMIT.write_text(str(max(link.output_limit_bytes for link in links)))
+        FLUSH_ROUTES.write_text("1")
+
+
+def _output_limit_bytes(pid: int) -> int:
+    with inside(pid):
+        return int(OUTPUT_LIMIT.read_text())
+
+
+def _qdiscs(netlink: Netlink) -> dict[int, Any]:
+    """Our root qdiscs of a namespace by interface number."""
+    return {
+        qdisc["index"]: qdisc
+        for qdisc in netlink.dump(messages.get_qdiscs(), "reading qdiscs")
+        if qdisc["parent"] == TC_H_ROOT and qdisc.get_attr("TCA_KIND") in ("netem", "tbf")
+    }
+
+
+def _options(qdiscs: Mapping[int, Any], index: int, kind: str, interface: str) -> Any:
+    if index not in qdiscs or qdiscs[index].get_attr("TCA_KIND") != kind:
+        raise LabError(f"interface {interface} has no {kind} qdisc; somebody removed it")
+    return qdiscs[index].get_attr("TCA_OPTIONS")
+
+
+def _delay_state(netem: Any) -> dict[str, Any]:
+    return {
+        "rate_byte_per_s": netem.get_attr("TCA_NETEM_RATE")["rate"],
+        "delay_ns": netem.get_attr("TCA_NETEM_LATENCY64"),
+        "jitter_ns": netem.get_attr("TCA_NETEM_JITTER64"),
+        "loss_u32": netem["loss"],
+        "packet_limit": netem["limit"],
+    }
+
+
+def _sending_state(link: LinkShaping, netlink: Netlink) -> dict[str, Any]:
+    index = netlink.index(link.end.interface)
+    requests = [messages.get_policer(index), get_link(index)]
+    filter_, device = netlink.get(requests, "reading policer and link")
+    police = filter_.get_nested("TCA_OPTIONS", "TCA_MATCHALL_ACT", "TCA_ACT_TAB_1", "TCA_ACT_OPTIONS")
+    bucket = police.get_attr("TCA_POLICE_TBF")
+    return {
+        "queue_rate_byte_per_s": bucket["rate"],
+        "queue_ticks": bucket["burst"],
+        "queue_action": bucket["action"],
+        "segments": device.get_attr("IFLA_GSO_MAX_SEGS"),
+    }
+
+
+def _compare(link: LinkShaping, found: dict[str, Any]) -> dict[str, Any]:
+    expected = {
+        "rate_byte_per_s": link.rate_byte_per_s,
+        "delay_ns": link.delay_ns,
+        "jitter_ns": link.jitter_ns,
+        "loss_u32": link.loss_u32,
+        "packet_limit": NETEM_PACKET_LIMIT,
+        "queue_rate_byte_per_s": link.rate_byte_per_s,
+        "queue_ticks": link.queue_ticks,
+        "queue_action": messages.TC_ACT_SHOT,
+        "segments": link.segments,
+    }
+    if link.from_worker:
+        expected |= {
+            "gate_rate_byte_per_s": link.rate_byte_per_s,
+            "output_limit_bytes": link.output_limit_bytes,
+        }
+    for name, value in expected.items():
+        if found[name] != value:
+            raise LabError(
+                f"{name} of {link.end.interface}: set to {value}, the kernel has {found[name]}; "
+                "somebody else shapes this interface"
+            )
+    return {"interface": link.end.interface, "queue_bytes": link.queue_bytes, **found}
