@@ -1,0 +1,46 @@
+"""Where a worker's gradients come from: computed as it trains, or replayed (testbed/recording.py)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from testbed.errors import LabError
+from testbed.workloads.partition import Batches
+from testbed.workloads.workload import Workload
+
+
+class GradientSource(Protocol):
+    """One worker's gradients, step by step."""
+
+    def next(self, step: int, x: torch.Tensor, into: torch.Tensor) -> float:
+        """Write the gradient of step `step` into `into`, float32 [N], and return the batch's mean loss.
+
+        `x` is the worker's parameters, float32 [N]; a source that replays ignores it.
+        """
+
+
+class LiveGradients:
+    """Computes the gradient of the worker's own parameters on its own batches."""
+
+    def __init__(self, workload: Workload, batches: Batches, worker: int) -> None:
+        self._workload = workload
+        self._batches = batches
+        self._worker = worker
+
+    def next(self, step: int, x: torch.Tensor, into: torch.Tensor) -> float:
+        """The gradient at `x` on this worker's batch of that step; LabError if it is not finite."""
+        batch = self._workload.dataset.batch(self._batches.indices(self._worker, step))
+        _, loss = self._workload.gradient(x, batch, into)
+        require_finite(into, worker=self._worker, step=step, workload=self._workload.name)
+        return loss
+
+
+def require_finite(gradient: torch.Tensor, *, worker: int, step: int, workload: str) -> None:
+    """LabError that names worker and step if the gradient is not finite; one pass over it."""
+    if not torch.isfinite(gradient.sum()):  # a NaN or an infinity survives the sum
+        raise LabError(
+            f"gradient of worker {worker} at step {step} of {workload} is not finite: "
+            "training diverged, lower the learning rate"
+        )

@@ -1,0 +1,103 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from algorithms.algorithm import Work
+from algorithms.codecs.codec import CODECS
+from testbed import profiles, workloads
+from testbed.errors import UserError
+
+SHIPPED = ("a100", "k80")
+
+# Counted from He et al. 2016, tables 1 and 6: outputs of all convolutions, channels x side^2.
+RESNET20 = 7 * 16 * 32**2 + 6 * 32 * 16**2 + 6 * 64 * 8**2
+STAGES = ((56, 64, 3), (28, 128, 4), (14, 256, 6), (7, 512, 3))
+RESNET50 = 64 * 112**2 + sum(side**2 * width * (6 * blocks + 4) for side, width, blocks in STAGES)
+# v1.5 takes the stride in the 3 x 3: the first 1 x 1 of stages 2 to 4 still has the larger side
+RESNET50_V15 = RESNET50 + sum(3 * side**2 * width for side, width, _ in STAGES[1:])
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADWIRE_CACHE", str(tmp_path))
+
+
+@pytest.mark.parametrize(("device", "images_per_s", "resnet50"), [("k80", 51.9, RESNET50), ("a100", 938, RESNET50_V15)])
+def test_shipped_compute_is_what_its_derivation_says(device: str, images_per_s: float, resnet50: int) -> None:
+    compute = profiles.load(device).compute_of("resnet20")
+    assert compute.seconds_per_sample.value == pytest.approx(RESNET20 / resnet50 / images_per_s, rel=2e-3)
+    for count in (RESNET20, resnet50):
+        assert f"{count:,}" in compute.seconds_per_sample.derivation
+
+
+@pytest.mark.parametrize(("device", "memory_byte_per_s"), [("k80", 0.7 * 240e9), ("a100", 0.85 * 2039e9)])
+def test_shipped_vector_work_moves_the_bytes_that_its_derivation_counts(device: str, memory_byte_per_s: float) -> None:
+    profile = profiles.load(device)
+    qsgd = profile.codecs["qsgd"]
+    costs = ((profile.reduce, 3), (profile.apply, 3), (qsgd.encode, 9 / 4), (qsgd.decode, 5 / 4))
+    for cost, passes in costs:
+        assert cost.seconds_per_byte.value == pytest.approx(passes / memory_byte_per_s, rel=1e-3)
+
+
+@pytest.mark.parametrize("device", SHIPPED)
+def test_shipped_profiles_are_estimates_that_cover_every_workload_and_codec(device: str) -> None:
+    profile = profiles.load(device)
+    assert (profile.device, profile.kind) == (device, "estimated")
+    assert set(profile.compute) == set(workloads.names())
+    assert set(profile.codecs) == set(CODECS.names())
+
+
+def test_work_is_a_constant_and_a_slope() -> None:
+    profile = profiles.load("k80")
+    encode = profile.codecs["qsgd"].encode
+    expected = encode.seconds_per_call.value + 1000 * encode.seconds_per_byte.value
+    assert profile.work_s(Work.ENCODE, 1000, "qsgd") == expected
+    assert profile.work_s(Work.DECODE, 1000, "qsgd") < expected
+    assert profile.work_s(Work.REDUCE, 0) == profile.reduce.seconds_per_call.value
+    assert profile.mean_compute_s("resnet20", 128) == pytest.approx(1.65e-3 + 128 * 3.43e-4)
+
+
+def test_what_a_profile_lacks_is_named() -> None:
+    with pytest.raises(UserError, match="device k80 has no codec 'elias', only fp32, grid, qsgd"):
+        profiles.load("k80").work_s(Work.ENCODE, 1, "elias")
+    with pytest.raises(UserError, match="device k80 has no workload 'vgg16', only resnet20"):
+        profiles.load("k80").mean_compute_s("vgg16", 1)
+
+
+def test_an_unmeasured_cpu_says_how_to_measure_it() -> None:
+    assert "cpu" in profiles.names()
+    with pytest.raises(UserError, match=r"device cpu has not been measured .*run `gradwire profile`"):
+        profiles.load("cpu")
+
+
+def test_an_unknown_device_lists_the_known_ones() -> None:
+    with pytest.raises(UserError, match="device is 'k8', must be one of a100, cpu, k80, or the path"):
+        profiles.load("k8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("kind: estimated", "kind: guessed", "kind is 'guessed'"),
+        ("value: 3.43e-4", "value: -1.0", "seconds_per_sample.value is -1.0: input should be greater"),
+        ("value: 3.43e-4", "value: .nan", "seconds_per_sample.value is nan"),
+        ("value: 3.43e-4", "value: fast", "seconds_per_sample.value is 'fast'"),
+        ("device: k80", "device: k80\nspeed: 3", "speed is not a field of a profile"),
+        ("device: k80", "", "device is missing"),
+        ("schema: 1", "schema: [", "is not YAML"),
+    ],
+)
+def test_a_bad_file_names_field_value_and_rule(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = (Path(profiles.__file__).parent / "k80.yaml").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UserError, match=message) as raised:
+        profiles.load(str(path))
+    assert str(path) in str(raised.value)
+
+
+def test_the_digest_follows_the_content() -> None:
+    profile = profiles.load("k80")
+    assert profile.digest == profiles.load("k80").digest != profiles.load("a100").digest
+    assert dataclasses.replace(profile, description="other").digest != profile.digest
