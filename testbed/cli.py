@@ -1,0 +1,208 @@
+"""The command line. What a command needs is imported inside it, so that `gradwire --help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from testbed.errors import LabError, UserError
+from testbed.labs import registry as labs
+
+FAULT, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
+FOLDER = click.Path(path_type=Path, file_okay=False)
+LAB = click.Choice(["auto", *labs.names()])
+
+
+def main() -> None:
+    """The console script: a mistake or a fault is one line on stderr, never a traceback."""
+    try:
+        sys.exit(cli.main(prog_name="gradwire", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(MISTAKE)
+    except UserError as error:
+        _complain(error, MISTAKE)
+    except LabError as error:
+        _complain(error, FAULT)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output (head, say) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAULT)
+    except OSError as error:  # a full disk, a folder that is not ours: it names the file, and is no fault of the program
+        _complain(error, FAULT)
+
+
+def _complain(error: Exception, code: int) -> None:
+    click.echo(f"gradwire: {error}", err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gradwire")
+def cli() -> None:
+    """How fast does this algorithm train on that network? Measured, on one machine.
+
+    \b
+    Example:
+      gradwire sweep sweeps/smoke.yaml
+    """
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--run", type=FOLDER, help="Folder of the results.  [default: runs/NAME]")
+@click.option("--lab", type=LAB, help="Where the networks are emulated, in the place of what FILE says.")
+@click.option("--only", multiple=True, metavar="KEY=VALUE", help="Only the cells with this value; repeatable.")
+@click.option("--jobs", type=int, help="Lanes side by side.  [default: one a core, as memory allows]")
+def sweep(file: Path, run: Path | None, lab: str | None, only: tuple[str, ...], jobs: int | None) -> int:
+    """Measure a sweep FILE, or go on with it.
+
+    \b
+    Examples:
+      gradwire sweep sweeps/default.yaml
+      gradwire sweep sweeps/default.yaml --only topology=star --only bandwidth='5 Mbit/s'
+    """
+    from rich.console import Console
+
+    from testbed.sweep import Request, run_sweep
+
+    return run_sweep(Request(file=file, run=run, lab=lab, only=only, jobs=jobs), labs, Console(highlight=False))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+def report(folder: Path) -> None:
+    """Make the figures of a run again.
+
+    \b
+    Example:
+      gradwire report runs/default
+    """
+    from testbed.results.run_folder import RunFolder
+
+    run = RunFolder.existing(folder)
+    from testbed.sweep import make_figures
+
+    with run.locked():
+        pages = make_figures(run)
+    click.echo(f"figures: {pages[0] if pages else run.figures_path}")
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--format", "kind", type=click.Choice(["csv", "parquet", "markdown"]), default="csv", show_default=True)
+def table(folder: Path, kind: str) -> None:
+    """Print the table of a run, a row a cell.
+
+    \b
+    Examples:
+      gradwire table runs/default > cells.csv
+      gradwire table runs/default --format parquet > cells.parquet
+    """
+    from testbed.results.run_folder import RunFolder
+
+    run = RunFolder.existing(folder)
+    if kind == "parquet" and sys.stdout.isatty():
+        raise UserError("format parquet is not for a terminal: redirect it, as in `> cells.parquet`")
+    from testbed.results import table as tables  # imports pandas, which a mistake need not wait for
+
+    click.get_binary_stream("stdout").write(tables.export(tables.table(run), kind))
+
+
+@cli.command()
+@click.option("--json", is_flag=True, help="One JSON document, for programs.")
+@click.option("--fix", is_flag=True, help="Repair what is safe to repair.")
+def doctor(json: bool, fix: bool) -> int:
+    """Check what a sweep needs here.
+
+    \b
+    Example:
+      gradwire doctor --fix
+    """
+    from testbed.doctor import run
+
+    return run(json=json, fix=fix)
+
+
+@cli.command()
+@click.option("--lab", type=LAB, default="auto", show_default=True, help="Where the networks are emulated.")
+@click.option("--quick", is_flag=True, help="A few of the networks: a check in minutes.")
+def fidelity(lab: str, quick: bool) -> int:
+    """Measure known networks beside the model.
+
+    \b
+    Example:
+      gradwire fidelity --lab virtual --quick
+    """
+    from testbed.fidelity import run
+
+    return run(lab=lab, quick=quick)
+
+
+@cli.command()
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--workload", "workloads", multiple=True, default=["resnet20"], show_default=True, help="Repeatable.")
+@click.option("--batch-size", default=128, show_default=True, help="Samples of a step.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file of the profile.  [default: in the cache, where a sweep finds it by the device's name]",
+)
+def profile(device: str, workloads: tuple[str, ...], batch_size: int, output: Path | None) -> None:
+    """Measure the compute times of a device.
+
+    \b
+    Examples:
+      gradwire profile
+      gradwire profile --device cuda --output h100.yaml
+    """
+    from testbed.profiles.measure import measure_profile
+
+    path = measure_profile(workloads=workloads, batch_size=batch_size, device=device, output=output, say=click.echo)
+    click.echo(f"profile: {path}")
+
+
+@cli.command()
+def data() -> None:
+    """Fetch the data sets of workloads.
+
+    \b
+    Example:
+      gradwire data
+    """
+    from testbed.workloads.data import fetch
+
+    click.echo(f"data: {fetch(click.echo)}")
+
+
+@cli.command()
+def clean() -> None:
+    """Remove what killed runs left behind.
+
+    \b
+    Example:
+      gradwire clean
+    """
+    from testbed.clean import reap
+
+    removed = reap()
+    for thing in removed:
+        click.echo(f"removed {thing}")
+    click.echo(f"{len(removed)} leftovers removed")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the sweep file's JSON schema.
+
+    \b
+    Example:
+      gradwire schema > docs/sweep.schema.json
+    """
+    from testbed.specification.schema import schema_text
+
+    click.echo(schema_text(), nl=False)

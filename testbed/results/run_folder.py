@@ -1,0 +1,117 @@
+"""The folder that a sweep leaves: resumable, and enough to make every table and figure again.
+
+specification.yaml   the sweep file as it was given
+resolved.json        its cells in SI units, in the order of declaration, with the delay of each link
+provenance.json      what a reader needs to trust a number; one session for each time the sweep was run
+cells/ID.json        one per finished cell
+failed/ID.json       one per cell without a result, with the reason
+table.parquet        one row per declared cell; figures/ is made from it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from testbed.cell import Cell
+from testbed.errors import LabError, UserError
+from testbed.results import atomic, documents
+
+
+class RunFolder:
+    """Reads and writes one run's files. Whoever writes holds `locked()`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.table_path = path / "table.parquet"
+        self.figures_path = path / "figures"
+        self._cells = path / "cells"
+        self._failed = path / "failed"
+
+    @classmethod
+    def existing(cls, path: Path) -> RunFolder:
+        """The run at `path`; UserError where there is none."""
+        if not (path / "resolved.json").is_file():
+            raise UserError(f"{path} is no run folder (it has no resolved.json): give one that `gradwire sweep` made")
+        return cls(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; another sweep gets a UserError. The kernel frees it, also after kill -9."""
+        try:
+            for folder in (self._cells, self._failed):
+                folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"run {self.path} is in use by another sweep: wait for it, or give another folder with --run"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"run folder {self.path} cannot be made ({error.strerror}): give another with --run"
+            ) from None
+        try:
+            for folder in (self.path, self._cells, self._failed):
+                atomic.remove_partial(folder)
+            yield
+        finally:
+            lock.release()
+
+    def declare(self, name: str, text: str, cells: Sequence[Cell], link_delays_s: Sequence[float]) -> None:
+        """Write the sweep file as given, and its cells as resolved with the delay of each of their links."""
+        resolved = [
+            {"id": cell.id, "link_delay_s": delay_s, **cell.to_json()}
+            for cell, delay_s in zip(cells, link_delays_s, strict=True)
+        ]
+        atomic.write_bytes(self.path / "specification.yaml", text.encode())
+        atomic.write_json(self.path / "resolved.json", {"schema": documents.SCHEMA, "name": name, "cells": resolved})
+
+    def declared(self) -> list[Cell]:
+        """The cells in the order of declaration."""
+        path = self.path / "resolved.json"
+        rows = documents.read(path).get("cells")
+        try:
+            return [Cell.from_json(_without(row, "id", "link_delay_s")) for row in rows or ()]
+        except (KeyError, TypeError):
+            raise LabError(f"{path} is damaged: run the sweep again, which writes it anew") from None
+
+    def store(self, cell: Cell, measurement: Mapping[str, Any]) -> None:
+        """Keep a measured cell and forget its earlier failure. ValueError for an unusable measurement."""
+        atomic.write_json(self._cells / f"{cell.id}.json", documents.finished(cell, measurement))
+        (self._failed / f"{cell.id}.json").unlink(missing_ok=True)
+
+    def store_failure(self, cell: Cell, reason: str) -> None:
+        """Keep the reason for which a cell has no result."""
+        atomic.write_json(self._failed / f"{cell.id}.json", documents.failed(cell, reason))
+
+    def document(self, cell: Cell) -> dict[str, Any] | None:
+        """The cell's document, finished or failed; None where it was not reached. LabError where damaged."""
+        for folder in (self._cells, self._failed):
+            path = folder / f"{cell.id}.json"
+            if path.is_file():
+                return documents.read_cell(path)
+        return None
+
+    def is_finished(self, cell: Cell) -> bool:
+        """Whether a whole result is kept. LabError where it is damaged."""
+        path = self._cells / f"{cell.id}.json"
+        return path.is_file() and bool(documents.read_cell(path))
+
+    def add_session(self, session: Mapping[str, Any]) -> None:
+        """Add what holds for the cells measured from now on; the newest session's facts are at the top."""
+        sessions = [*self.provenance().get("sessions", ()), dict(session)]
+        atomic.write_json(self.path / "provenance.json", {"schema": documents.SCHEMA, **session, "sessions": sessions})
+
+    def provenance(self) -> dict[str, Any]:
+        """The run's provenance; empty before the first session."""
+        path = self.path / "provenance.json"
+        return documents.read(path) if path.is_file() else {}
+
+
+def _without(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in keys}

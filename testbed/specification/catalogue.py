@@ -1,0 +1,74 @@
+"""Where the specification meets the registries: the names, options and combinations that a cell may have.
+
+A catalogue completes a cell: it fills in the defaults of the options, so that equal cells have equal ids
+however they were written, and raises ValueError or UserError, with one sentence, for what is unknown or does
+not go together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from testbed.cell import Cell, Network
+
+if TYPE_CHECKING:
+    from testbed.profiles import Profile
+
+Catalogue = Callable[[Cell], Cell]
+
+
+def installed(cell: Cell) -> Cell:
+    """The cell completed by what this installation has. Imports torch, so not at this module's import."""
+    from algorithms import registry as algorithms
+    from algorithms.codecs.codec import create_codec
+    from testbed import profiles, workloads
+
+    _check_network(cell.network)
+    _check_graph(cell.graph, cell.network.workers)
+    _check_name("workload", cell.workload, workloads.names())
+    _check_profile(cell)
+    return dataclasses.replace(
+        cell,
+        device=profiles.absolute(cell.device),
+        algorithm_options=algorithms.options(cell.algorithm, cell.algorithm_options).model_dump(),
+        codec_options=create_codec(cell.codec, cell.codec_options).options.model_dump(),
+    )
+
+
+@cache
+def _check_network(network: Network) -> None:
+    from topologies.registry import make
+
+    make(network.topology, workers=network.workers, arity=network.arity)
+
+
+@cache
+def _check_graph(name: str, workers: int) -> None:
+    from algorithms.graphs import create_graph
+
+    create_graph(name, workers)
+
+
+def _check_profile(cell: Cell) -> None:
+    """The device has a profile, which says how long the cell's workload and codec take."""
+    profile = _profile(cell.device)
+    profile.compute_of(cell.workload)
+    profile.codec_of(cell.codec)
+
+
+@cache
+def _profile(device: str) -> Profile:
+    from testbed import profiles
+
+    return profiles.load(device)
+
+
+def _check_name(key: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "choose one of those"
+        raise ValueError(f"{key} is {name!r}, must be one of {', '.join(known)}; {remedy}")

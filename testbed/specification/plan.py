@@ -1,0 +1,57 @@
+"""A plan: a sweep file that was read, resolved and found possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.cell import Cell
+from testbed.errors import UserError
+from testbed.specification import catalogue
+from testbed.specification.expansion import expand
+from testbed.specification.reading import parse, read_text
+from testbed.specification.rules import broken, warnings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a sweep file declares."""
+
+    name: str
+    text: str  # the file as it was given
+    cells: Sequence[Cell]  # in the order of declaration, each once
+    warnings: Sequence[str]  # one sentence each
+
+
+def load_plan(
+    path: Path,
+    lab_when_auto: Callable[[], str],
+    complete: catalogue.Catalogue = catalogue.installed,
+    *,
+    lab: str | None = None,
+) -> Plan:
+    """The plan in a sweep file. UserError names the file and the key that is wrong, before anything starts.
+
+    `lab_when_auto` says which lab `auto` is here; `complete` fills in and checks names and options; `lab`, if
+    given, takes the place of every lab that the file names.
+    """
+    source = str(path)
+    text = read_text(path)
+    sweep = parse(text, source)
+    if lab is not None:
+        sweep = sweep.in_lab(lab)
+    expansion = expand(sweep, lab_when_auto, source)
+    completed = [_checked(cell, complete, source) for cell in expansion.cells]
+    cells = list({cell.id: cell for cell in completed}.values())
+    notes = [*expansion.warnings, *warnings(cells)]
+    return Plan(name=sweep.name or path.stem, text=text, cells=cells, warnings=notes)
+
+
+def _checked(cell: Cell, complete: catalogue.Catalogue, source: str) -> Cell:
+    if sentence := broken(cell):
+        raise UserError(f"{source}: {sentence}")
+    try:
+        return complete(cell)
+    except (ValueError, UserError) as error:
+        raise UserError(f"{source}: {error}") from None

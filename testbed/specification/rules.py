@@ -1,0 +1,65 @@
+"""What no network can be: each rule looks at a cell and names the key, the value, the rule and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from testbed.cell import Cell
+from testbed.specification.units import format_rate, format_time
+from testbed.specification.values import LARGEST_FRAME_BYTES
+
+Rule = Callable[[Cell], str | None]
+
+# The delays of a round trip's links (four on star and tree) add up to the latency L, normally distributed
+# with deviation J: a link's mean is L/4 and its deviation J/2, so L >= 8 J keeps four deviations above zero.
+JITTERS_IN_A_LATENCY: Final = 8
+# Where the labs' fidelity is checked. Outside of it a cell is measured all the same, and a warning says so.
+CHECKED_RATES_BIT_PER_S: Final = (5e6, 10e9)
+CHECKED_LATENCIES_S: Final = (0.1e-3, 100e-3)
+
+
+def delays_stay_positive(cell: Cell) -> str | None:
+    """A delay below zero cannot be emulated, and cutting it off would shift the mean."""
+    jitter_s, latency_s = cell.network.jitter_s, cell.network.latency_s
+    if jitter_s * JITTERS_IN_A_LATENCY <= latency_s:
+        return None
+    return (
+        f"jitter {format_time(jitter_s)} is above an eighth of the latency {format_time(latency_s)}, so that "
+        f"some delays would be negative: use at most {format_time(latency_s / JITTERS_IN_A_LATENCY)}"
+    )
+
+
+def queue_passes_a_frame(cell: Cell) -> str | None:
+    """A queue given as a time can be too short for one frame at a low rate."""
+    network = cell.network
+    if network.queue_bytes >= LARGEST_FRAME_BYTES:
+        return None
+    return (
+        f"queue is {network.queue_bytes} bytes at {format_rate(network.bandwidth_bit_per_s)}, which holds no "
+        f"frame of {LARGEST_FRAME_BYTES} bytes: give a longer time, or bytes"
+    )
+
+
+RULES: Final[Sequence[Rule]] = (delays_stay_positive, queue_passes_a_frame)
+
+
+def broken(cell: Cell) -> str | None:
+    """The sentence of the first rule that the cell breaks."""
+    return next((sentence for rule in RULES if (sentence := rule(cell))), None)
+
+
+def warnings(cells: Sequence[Cell]) -> list[str]:
+    """What is unusual but possible, one sentence a key."""
+    rates = {cell.network.bandwidth_bit_per_s for cell in cells}
+    latencies = {cell.network.latency_s for cell in cells}
+    return [
+        *_outside("bandwidth", rates, CHECKED_RATES_BIT_PER_S, format_rate),
+        *_outside("latency", latencies, CHECKED_LATENCIES_S, format_time),
+    ]
+
+
+def _outside(key: str, values: set[float], checked: tuple[float, float], text: Callable[[float], str]) -> list[str]:
+    low, high = checked
+    odd = ", ".join(text(value) for value in sorted(values) if not low <= value <= high)
+    return [f"{key} {odd} lies outside {text(low)} to {text(high)}, where fidelity is checked"] if odd else []

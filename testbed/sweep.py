@@ -1,0 +1,140 @@
+"""A sweep: plan, measure what is missing, then the table and the figures."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from rich.console import Console
+from rich.text import Text
+
+from testbed.cell import Cell
+from testbed.errors import UserError
+from testbed.measuring import Labs, Outcome, Say, Session, in_order
+from testbed.progress import Tally, progress
+from testbed.results import atomic
+from testbed.results.run_folder import RunFolder
+from testbed.specification import Plan, load_plan, select
+from testbed.specification.catalogue import Catalogue, installed
+from testbed.specification.delays import link_delay_s
+from testbed.specification.memory import lanes_that_fit
+from testbed.specification.wording import describe, describe_delays
+
+DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130  # exit codes
+_SHOWN_OF_A_REASON: Final = 3  # cells named in the summary; all of them are in failed/
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asked for."""
+
+    file: Path
+    run: Path | None = None  # default: runs/NAME
+    lab: str | None = None  # in the place of what the file says
+    only: Sequence[str] = ()  # KEY=VALUE
+    jobs: int | None = None  # lanes side by side; default: one a core, as far as memory allows
+
+
+def run_sweep(request: Request, labs: Labs, console: Console, complete: Catalogue = installed) -> int:
+    """Run a sweep, or go on with one; return the exit code. UserError and LabError are one sentence each."""
+
+    def say(text: str) -> None:
+        console.print(Text(text), soft_wrap=True)
+
+    plan = _plan(request, labs, complete, say)
+    cells = select(plan.cells, request.only) if request.only else list(plan.cells)
+    jobs = lanes(request.jobs, cells, psutil.virtual_memory().available)
+    run = RunFolder(request.run or Path("runs") / plan.name)
+    with run.locked():
+        to_do = in_order(cell for cell in cells if not run.is_finished(cell))
+        run.declare(plan.name, plan.text, plan.cells, [link_delay_s(cell.network) for cell in plan.cells])
+        tally = Tally(to_do=len(to_do), skipped=len(cells) - len(to_do))
+        say(f"{len(to_do)} cells to measure, {tally.skipped} finished before, in {run.path}")
+        display = progress(console, {cell.id: describe(cell) for cell in to_do}, tally)
+        outcome = Session(run, plan.name, labs, display).measure(to_do, jobs) if to_do else Outcome()
+        left = [cell for cell in to_do if cell.id not in outcome.finished | outcome.failures.keys()]
+        if outcome.interrupted and left:
+            say(f"stopped; {len(cells) - len(left)} of {len(cells)} cells are kept in {run.path}")
+            say(f"go on with: {_command(request, run)}")
+            return INTERRUPTED
+        _say_failures(to_do, outcome, left, say)
+        pages = make_figures(run)
+    say(f"{tally}; {outcome.rates()}")
+    say(f"figures: {pages[0] if pages else run.figures_path}")
+    return SOME_FAILED if outcome.failures or left else DONE
+
+
+def make_figures(run: RunFolder) -> list[Path]:
+    """Write a run's table and, from it, its figures and pages; their paths, the index first.
+
+    LabError where the disk does not take them.
+    """
+    import reports  # with matplotlib and pandas, which only this needs
+    from testbed.results.table import table, write_parquet
+
+    frame = table(run)
+    write_parquet(frame, run.table_path)
+    try:
+        return reports.write(frame, _provenance(run), run.figures_path)
+    except OSError as error:
+        raise atomic.not_written(Path(error.filename or run.figures_path), error) from error
+
+
+def lanes(asked: int | None, cells: Sequence[Cell], available_bytes: int) -> int:
+    """How many lanes run side by side. UserError where memory does not hold what was asked for."""
+    fitting = lanes_that_fit(cells, available_bytes)
+    if asked is None:
+        return min(len(os.sched_getaffinity(0)), fitting)
+    if asked < 1:
+        raise UserError(f"--jobs {asked}: at least 1 lane is needed")
+    if asked > fitting:
+        raise UserError(f"--jobs {asked}: memory holds {fitting} lanes of this sweep; ask for at most that")
+    return asked
+
+
+def _plan(request: Request, labs: Labs, complete: Catalogue, say: Say) -> Plan:
+    """The plan, and what is worth knowing of it said. `auto` is decided once, and only where it is used."""
+    chosen: list[str] = []
+
+    def lab_when_auto() -> str:
+        if not chosen:
+            name, why = labs.auto()
+            say(f"lab: {name} ({why})")
+            chosen.append(name)
+        return chosen[0]
+
+    plan = load_plan(request.file, lab_when_auto, complete, lab=request.lab)
+    for line in (*(f"warning: {text}" for text in plan.warnings), *describe_delays(plan.cells)):
+        say(line)
+    return plan
+
+
+def _provenance(run: RunFolder) -> Mapping[str, Any]:
+    return run.provenance() or {"name": run.path.name}
+
+
+def _say_failures(cells: Sequence[Cell], outcome: Outcome, left: Sequence[Cell], say: Callable[[str], None]) -> None:
+    """Failures by reason, most frequent first."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for cell in cells:
+        if cell.id in outcome.failures:
+            reasons[outcome.failures[cell.id]].append(describe(cell))
+    if left:
+        reasons["the lab ended without a word on them"] = [describe(cell) for cell in left]
+    for reason, names in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        more = f"; and {len(names) - _SHOWN_OF_A_REASON} more" if len(names) > _SHOWN_OF_A_REASON else ""
+        say(f"{len(names)} failed: {reason}: {'; '.join(names[:_SHOWN_OF_A_REASON])}{more}")
+
+
+def _command(request: Request, run: RunFolder) -> str:
+    """The command that goes on with this sweep."""
+    words = ["gradwire", "sweep", str(request.file), "--run", str(run.path)]
+    words += [] if request.lab is None else ["--lab", request.lab]
+    words += [word for text in request.only for word in ("--only", text)]
+    return shlex.join(words if request.jobs is None else [*words, "--jobs", str(request.jobs)])

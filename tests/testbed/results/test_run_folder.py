@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from testbed.cell import Cell
+from testbed.errors import LabError, UserError
+from testbed.results.run_folder import RunFolder
+from testbed.specification import load_plan
+
+
+@pytest.fixture
+def cell(sweep_file: Path) -> Cell:
+    return load_plan(sweep_file, lambda: "virtual", lambda cell: cell).cells[0]
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.locked():
+        yield folder
+
+
+def test_cells_are_declared_and_read_back(run: RunFolder, cell: Cell) -> None:
+    run.declare("trial", "name: trial\n", [cell], [250e-6])
+    assert RunFolder.existing(run.path).declared() == [cell]
+    assert (run.path / "specification.yaml").read_text() == "name: trial\n"
+    assert json.loads((run.path / "resolved.json").read_text())["cells"][0]["link_delay_s"] == 250e-6
+
+
+def test_a_result_takes_the_place_of_a_failure(run: RunFolder, cell: Cell, scripted: ModuleType) -> None:
+    run.store_failure(cell, "the guest died")
+    document = run.document(cell)
+    assert document and document["reason"] == "the guest died" and not run.is_finished(cell)
+    run.store(cell, scripted.measurement(cell))
+    document = run.document(cell)
+    assert document and document["status"] == "ok" and run.is_finished(cell)
+    assert not list((run.path / "failed").iterdir())
+
+
+@pytest.mark.parametrize("change", [{"warmup": None}, {"repetitions": []}, {"emulated_s": math.nan}])
+def test_an_unusable_measurement_is_not_kept(
+    run: RunFolder, cell: Cell, scripted: ModuleType, change: dict[str, object]
+) -> None:
+    measurement = {**scripted.measurement(cell), **change}
+    if measurement["warmup"] is None:
+        del measurement["warmup"]
+    with pytest.raises(ValueError):
+        run.store(cell, measurement)
+    assert not run.is_finished(cell)
+
+
+def test_a_second_sweep_is_refused(run: RunFolder) -> None:
+    with pytest.raises(UserError, match="in use by another sweep"), RunFolder(run.path).locked():
+        pass
+
+
+def test_a_killed_writer_leaves_nothing_that_is_read(tmp_path: Path, cell: Cell) -> None:
+    run = RunFolder(tmp_path / "run")
+    with run.locked():
+        partial = run.path / "cells" / f".{cell.id}.json.77.partial"
+        partial.write_text('{"schema": 1, "ce')
+    with run.locked():
+        assert not partial.exists() and not run.is_finished(cell)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text[: len(text) // 2], "damaged"),
+        (lambda text: "[]", "damaged"),
+        (lambda text: text.replace('"schema": 1', '"schema": 2'), "has schema 2"),
+        (lambda text: text.replace('"workers": 4', '"workers": 5'), "damaged"),
+        (lambda text: text.replace('"workers"', '"wrkers"'), "damaged"),
+        (lambda text: text.replace('"probe"', '"prob"'), "damaged"),
+    ],
+)
+def test_a_damaged_or_newer_document_is_named(run, cell, scripted, damage, words) -> None:
+    run.store(cell, scripted.measurement(cell))
+    path = run.path / "cells" / f"{cell.id}.json"
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(LabError, match=words) as caught:
+        run.is_finished(cell)
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_that_is_no_run_and_a_file_in_its_place_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run folder"):
+        RunFolder.existing(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--run"), RunFolder(tmp_path / "file").locked():
+        pass
+
+
+def test_each_session_adds_its_provenance(run: RunFolder) -> None:
+    assert run.provenance() == {}
+    run.add_session({"date": "first"})
+    run.add_session({"date": "second"})
+    provenance = run.provenance()
+    assert provenance["date"] == "second"
+    assert [session["date"] for session in provenance["sessions"]] == ["first", "second"]

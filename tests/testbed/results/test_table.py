@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+
+from testbed.errors import UserError
+from testbed.results.run_folder import RunFolder
+from testbed.results.table import export, row, table
+from testbed.specification import load_plan
+
+PROMISED = """
+lab topology workers bandwidth_bit_per_s latency_s algorithm codec graph workload dataset device seed
+steps_measured epoch_s epoch_ci95_s step_s compute_s encode_s communicate_s decode_s wire_bytes_per_step
+declared_bytes_per_step rtt_probe_s goodput_probe_bit_per_s faithful status reason
+"""
+
+
+@pytest.fixture
+def frame(tmp_path: Path, sweep_file: Path, scripted: ModuleType) -> pd.DataFrame:
+    """Four cells: two measured, one failed, one missing."""
+    plan = load_plan(sweep_file, lambda: "virtual", lambda cell: cell)
+    run = RunFolder(tmp_path / "run")
+    with run.locked():
+        run.declare(plan.name, plan.text, plan.cells, [1e-3] * 4)
+        for cell in plan.cells[:2]:
+            run.store(cell, scripted.measurement(cell))
+        run.store_failure(plan.cells[2], "worker 3: a | gradient is NaN")
+    return table(run)
+
+
+def test_one_row_a_cell_with_the_promised_columns(frame: pd.DataFrame) -> None:
+    assert list(frame["status"]) == ["ok", "ok", "failed", "missing"]
+    assert set(PROMISED.split()) <= set(frame.columns)
+    assert frame["epoch_s"].isna().tolist() == [False, False, True, True]
+
+
+def test_times_are_recomputed_from_the_steps(frame: pd.DataFrame) -> None:
+    first = frame.iloc[0]
+    steps = math.ceil(60000 / (4 * 128))
+    assert first["steps_per_epoch"] == steps and first["steps_measured"] == 30 and first["repetitions"] == 3
+    assert first["epoch_s"] == pytest.approx(steps * 2.0)  # means 1.9, 2.0, 2.1: their deviation is 0.1
+    assert first["epoch_ci95_s"] == pytest.approx(steps * 4.30265 * 0.1 / math.sqrt(3), rel=1e-5)
+    parts = ("compute_s", "encode_s", "communicate_s", "decode_s", "apply_s")
+    assert sum(first[part] for part in parts) == pytest.approx(first["step_s"])
+
+
+def test_a_full_epoch_is_the_sum_of_its_steps(sweep_file: Path, scripted: ModuleType) -> None:
+    sweep_file.write_text(sweep_file.read_text() + "full_epoch: true\n")
+    cell = load_plan(sweep_file, lambda: "virtual", lambda cell: cell).cells[0]
+    document = {"status": "ok", "reason": "", **scripted.measurement(cell)}
+    assert row(cell, document)["epoch_s"] == pytest.approx(10 * 2.0)
+
+
+def test_exports_hold_the_same_table(frame: pd.DataFrame) -> None:
+    csv = pd.read_csv(io.BytesIO(export(frame, "csv")))
+    parquet = pd.read_parquet(io.BytesIO(export(frame, "parquet")))
+    assert list(csv.columns) == list(parquet.columns) == list(frame.columns)
+    assert csv["epoch_s"].tolist()[:2] == parquet["epoch_s"].tolist()[:2] == frame["epoch_s"].tolist()[:2]
+    lines = export(frame, "markdown").decode().splitlines()
+    assert len(lines) == 2 + 4 and len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+
+
+def test_options_are_json_in_every_format(frame: pd.DataFrame) -> None:
+    assert [json.loads(text or "{}") for text in frame["codec_options"]] == [{}] * 4
+
+
+def test_an_unknown_format_is_refused(frame: pd.DataFrame) -> None:
+    with pytest.raises(UserError, match="must be one of csv, parquet, markdown"):
+        export(frame, "xlsx")

@@ -1,0 +1,47 @@
+"""The meeting with the registries: names and options that this installation has, and has not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import UserError
+from testbed.specification import load_plan
+
+BASE = {"bandwidth": "5 Mbit/s", "latency": "1 ms", "algorithm": "allreduce"}
+
+
+def load(folder: Path, **keys: str):
+    path = folder / "trial.yaml"
+    path.write_text("".join(f"{key}: {value}\n" for key, value in {**BASE, **keys}.items()))
+    return load_plan(path, lambda: "virtual")
+
+
+def test_options_are_completed_so_that_equal_cells_are_one(tmp_path: Path) -> None:
+    (cell,) = load(tmp_path, codec="[qsgd, {name: qsgd, bits: 8}]").cells
+    assert cell.codec_options["bits"] == 8
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"topology": "rng"}, "topology 'rng' is unknown"),
+        ({"topology": "ring", "workers": "2"}, "topology ring needs at least 3 workers, got 2"),
+        ({"workers": "1"}, "at least 2 workers, got 1"),
+        ({"workers": "33"}, "workers 33"),
+        ({"topology": "{name: tree, arity: 1}"}, "arity 1"),
+        ({"topology": "{name: star, arity: 2}"}, "arity 2"),
+        ({"algorithm": "alreduce"}, "algorithm is 'alreduce'"),
+        ({"algorithm": "{name: allreduce, momentun: 0.9}"}, "did you mean momentum?"),
+        ({"codec": "qsgdd"}, "codec is 'qsgdd'"),
+        ({"codec": "{name: qsgd, bits: 0}"}, "bits"),
+        ({"graph": "rign"}, "graph is 'rign'"),
+        ({"workload": "resnet21"}, "workload is 'resnet21'"),
+        ({"device": "k81"}, "device is 'k81'"),
+    ],
+)
+def test_the_unknown_and_the_impossible_are_refused(tmp_path: Path, keys: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError, match=r"trial\.yaml") as caught:
+        load(tmp_path, **keys)
+    assert words in str(caught.value)
