@@ -1,0 +1,43 @@
+# What a person types, and what CI calls. Every target sets up what it needs first; where nothing changed that takes a moment.
+SWEEP ?= sweeps/default.yaml
+LAB ?=
+TESTS ?=
+PYTHON := .venv/bin/python
+GRADWIRE := .venv/bin/gradwire
+BENCH_RUN := build/bench
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data sweep test check bench fidelity clean
+
+help: ## Show this text
+	@echo 'Gradwire: how fast does this algorithm train on that network?'
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
+
+setup: ## Set up what is missing: Debian and Python packages, the virtual lab's kernel, C helpers
+	@setup/setup.sh
+
+data: setup ## Fetch the data sets' stand-ins into the cache, where the real ones are absent
+	@$(GRADWIRE) data
+
+sweep: data ## Run a sweep (SWEEP=sweeps/default.yaml LAB=auto|virtual|host) into runs/, with its figures
+	@$(GRADWIRE) sweep $(SWEEP) $(if $(LAB),--lab $(LAB))
+
+test: setup ## Run all the tests that this machine allows (TESTS='tests/shaping -k tree' for some)
+	@$(GRADWIRE) data || echo 'data: absent, so the tests that need it are skipped'
+	@$(PYTHON) -m pytest $(TESTS)
+
+check: setup ## Format, lint and types, as CI asks for them
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+bench: data ## Run the smoke sweep afresh: cells per minute, emulated seconds per second
+	@rm -rf $(BENCH_RUN)
+	@$(GRADWIRE) sweep sweeps/smoke.yaml --run $(BENCH_RUN)
+
+fidelity: setup ## Compare exchanges on emulated links with the alpha-beta model, term by term
+	@$(GRADWIRE) fidelity $(if $(LAB),--lab $(LAB))
+
+clean: ## Remove what killed runs left (guests, spool folders), and what tests and tools left here
+	@if [ -x $(GRADWIRE) ]; then $(GRADWIRE) clean; fi
+	@rm -rf build/bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
