@@ -1,0 +1,98 @@
+/* Makes MPICH's idle polling sleep, so that virtual time can pass.
+ *
+ * In the virtual lab the clock advances only while every process sleeps. MPICH's progress engine polls
+ * (epoll_wait with a zero time-out, then sched_yield, again and again), mpiexec's proxy asks for exited ranks with
+ * WNOHANG in a loop, and MPI_Finalize only yields: each of them would stop the clock for ever. Preloaded into
+ * mpiexec and the workers, this library turns the second empty poll in a row into a blocking one. It wakes at the
+ * very moment a packet arrives, so no time is added; the time-out, which grows from 1 ms to 4 s while nothing comes,
+ * only serves what could make progress without a packet.
+ *
+ * Active only where GRADWIRE_BLOCKING_PROGRESS is set, so that other programs are left as they are.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define FIRST_WAIT_NS 1000000LL
+#define LONGEST_WAIT_NS 4000000000LL
+#define YIELDS_BEFORE_SLEEP 8
+#define YIELD_SLEEP_NS 1000L
+#define CHILD_POLL_SLEEP_NS 1000000L
+
+static _Thread_local int empty_polls;
+static _Thread_local long long wait_ns = FIRST_WAIT_NS;
+static _Thread_local int yields;
+
+static int enabled(void) {
+    static int known = -1;
+    if (known < 0) known = getenv("GRADWIRE_BLOCKING_PROGRESS") != NULL;
+    return known;
+}
+
+static void sleep_ns(long ns) {
+    int saved = errno;
+    struct timespec t = {0, ns};
+    nanosleep(&t, NULL);
+    errno = saved;
+}
+
+/* The time-out of a poll that would not block: zero for the first one after something happened. */
+static struct timespec idle_timeout(void) {
+    if (empty_polls++ == 0) return (struct timespec){0, 0};
+    struct timespec t = {wait_ns / 1000000000LL, wait_ns % 1000000000LL};
+    if (wait_ns < LONGEST_WAIT_NS) wait_ns *= 4;
+    return t;
+}
+
+static int after_poll(int ready) {
+    yields = 0;
+    if (ready != 0) {
+        empty_polls = 0;
+        wait_ns = FIRST_WAIT_NS;
+    }
+    return ready;
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms) {
+    static int (*plain)(int, struct epoll_event *, int, int);
+    static int (*precise)(int, struct epoll_event *, int, const struct timespec *, const sigset_t *);
+    if (!plain) {
+        plain = dlsym(RTLD_NEXT, "epoll_wait");
+        precise = dlsym(RTLD_NEXT, "epoll_pwait2");
+    }
+    if (timeout_ms != 0 || !enabled()) return plain(fd, events, count, timeout_ms);
+    struct timespec t = idle_timeout();
+    return after_poll(precise(fd, events, count, &t, NULL));
+}
+
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
+    static int (*plain)(struct pollfd *, nfds_t, int);
+    if (!plain) plain = dlsym(RTLD_NEXT, "poll");
+    if (timeout_ms != 0 || !enabled()) return plain(fds, count, timeout_ms);
+    struct timespec t = idle_timeout();
+    return after_poll(ppoll(fds, count, &t, NULL));
+}
+
+int sched_yield(void) {
+    static int (*plain)(void);
+    if (!plain) plain = dlsym(RTLD_NEXT, "sched_yield");
+    if (!enabled()) return plain();
+    /* A poll between yields has slept already; only a loop of nothing but yields must be made to sleep. */
+    if (++yields % YIELDS_BEFORE_SLEEP == 0) sleep_ns(YIELD_SLEEP_NS);
+    return 0;
+}
+
+pid_t waitpid(pid_t pid, int *status, int options) {
+    static pid_t (*plain)(pid_t, int *, int);
+    if (!plain) plain = dlsym(RTLD_NEXT, "waitpid");
+    pid_t got = plain(pid, status, options);
+    if (got == 0 && (options & WNOHANG) && enabled()) sleep_ns(CHILD_POLL_SLEEP_NS);
+    return got;
+}

@@ -1,0 +1,92 @@
+"""The guest's first process: mounts what a system needs, takes batches from the spool, measures, halts.
+
+Started by the guest's kernel as `python -m testbed.labs.virtual.inside SPOOL LANE NATIVE CACHE`. Nothing here may wait by
+looking again and again: while a process runs, virtual time stands still.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from testbed.cache import CACHE_VARIABLE
+from testbed.labs.virtual.spool import EventWriter, Spool
+
+MOUNTS = (
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("devtmpfs", "/dev"),
+    ("tmpfs", "/dev/shm"),
+    ("devpts", "/dev/pts"),
+)
+WORKING_FOLDER = Path("/dev/shm")  # the guest's own memory
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+RB_POWER_OFF = 0x4321FEDC
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _mount(kind: str, target: str) -> None:
+    Path(target).mkdir(exist_ok=True)
+    if _libc.mount(kind.encode(), target.encode(), kind.encode(), 0, None) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot mount {kind} at {target}")
+
+
+def _prepare_system(native: str, cache: str) -> None:
+    for kind, target in MOUNTS:
+        _mount(kind, target)
+    os.environ.clear()
+    os.environ.update(
+        PATH=f"{native}:{Path(sys.executable).parent}:{SEARCH_PATH}",
+        HOME=str(WORKING_FOLDER),
+        TMPDIR=str(WORKING_FOLDER),
+        LANG="C.UTF-8",
+        OMP_NUM_THREADS="1",
+        **{CACHE_VARIABLE: cache},
+        # glibc would give memory back at each step, and page faults are slow in a guest.
+        MALLOC_MMAP_THRESHOLD_="1073741824",
+        MALLOC_TRIM_THRESHOLD_="1073741824",
+        MALLOC_TOP_PAD_="67108864",
+        PYTHONDONTWRITEBYTECODE="1",
+    )
+    os.chdir(WORKING_FOLDER)
+
+
+def _work(spool: Spool, lane: int, native: Path) -> None:
+    from testbed.session.session import Session  # pyroute2 reads /proc when it is imported
+
+    events = EventWriter(spool.events_path(lane))
+    preload = {
+        "LD_PRELOAD": str(native / "blocking_progress.so"),
+        "GRADWIRE_BLOCKING_PROGRESS": "1",
+    }
+    with Session(folder=WORKING_FOLDER, native=native, environment=preload, emit=events.write) as session:
+        events.write("ready")
+        while claimed := spool.claim(lane, session.group):
+            name, batch = claimed
+            events.write("claimed", name=name)
+            session.run(batch.group, batch.network, [(task.cell, task.recording) for task in batch.tasks])
+            events.write("batch-done", name=name)
+    events.write("end")
+
+
+def main() -> None:
+    """Work until the spool is empty, then halt the guest."""
+    spool, lane, native, cache = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+    try:
+        _prepare_system(str(native), cache)
+        _work(Spool(spool), lane, native)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _libc.sync()
+        _libc.reboot(RB_POWER_OFF)
+
+
+if __name__ == "__main__":
+    main()

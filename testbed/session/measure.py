@@ -1,0 +1,146 @@
+"""One cell, measured: warm-up until the step time settles, repetitions, bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from testbed.cell import Cell, Steps
+from testbed.session.byte_account import account
+from testbed.session.worker_group import WorkerGroup
+from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Prepare, Ready, Snapshot
+
+SETTLED_WITHIN = 0.005  # relative difference of two successive step times (of the means over two periods)
+LEAD_IN_STEPS = 1  # a block begins with all workers in step; they fall into their own rhythm before it is measured
+PREPARE_TIMEOUT_S = 600.0
+SLOWEST_STEP_S = 600.0  # without a sign of life for longer than this a step counts as hung
+
+ComputeDraws = Callable[[int, int], npt.NDArray[np.float64]]  # (repetition, steps) -> seconds [worker, step]
+
+
+def steps_needed(steps: Steps, period: int = 1) -> int:
+    """How many different steps, and so recorded gradients, a cell takes at the most."""
+    return _whole_periods(steps.warmup_max, period) + steps.repetitions * _repetition_steps(steps, period)
+
+
+def _whole_periods(steps: int, period: int) -> int:
+    return -(-steps // period) * period
+
+
+def _repetition_steps(steps: Steps, period: int) -> int:
+    return _whole_periods(LEAD_IN_STEPS, period) + _whole_periods(steps.measured, period)
+
+
+def step_ends(done: Sequence[BlockDone]) -> npt.NDArray[np.float64]:
+    """When each step of a block ended: when its slowest worker did. Seconds, [step]."""
+    ends_s: npt.NDArray[np.float64] = np.max([block.ends_s for block in done], axis=0)
+    return ends_s
+
+
+def repetition_document(done: Sequence[BlockDone], lead_in: int) -> dict[str, list[float]]:
+    """Step times and mean parts of a block's steps after the lead-in."""
+    document = {"step_s": np.diff(step_ends(done))[lead_in - 1 :].tolist()}
+    for part in PARTS:
+        document[f"{part}_s"] = np.mean([block.parts_s[part] for block in done], axis=0)[lead_in:].tolist()
+    return document
+
+
+def has_settled(step_s: Sequence[float], period: int) -> bool:
+    """Whether the last two periods took the same time, within SETTLED_WITHIN."""
+    if len(step_s) < 2 * period:
+        return False
+    last, previous = np.mean(step_s[-period:]), np.mean(step_s[-2 * period : -period])
+    return bool(abs(last - previous) <= SETTLED_WITHIN * previous)
+
+
+class Measurement:
+    """Measures one cell with a group of workers."""
+
+    def __init__(
+        self,
+        group: WorkerGroup,
+        cell: Cell,
+        draws: ComputeDraws,
+        mean_compute_s: float,
+        quiet_s: float,
+        say: Callable[[str, int], None],
+    ) -> None:
+        self._group = group
+        self._cell = cell
+        self._draws = draws
+        self._mean_compute_s = mean_compute_s
+        self._quiet_s = quiet_s
+        self._say = say
+        self._step = 0
+        self._declared_bytes = 0
+
+    def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
+        """The cell document, less what only the lab knows (probe, profile, lane)."""
+        start_s = time.monotonic()
+        ready = self._ask_all(Prepare(self._cell.to_json(), recording), Ready, PREPARE_TIMEOUT_S)[0]
+        warmup = self._warm_up(ready.period)
+        before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
+        repetitions = [self._repeat(number, ready.period) for number in range(self._cell.steps.repetitions)]
+        after = self._count()
+        return {
+            "repetitions": repetitions,
+            "warmup": warmup,
+            "bytes": account(
+                before,
+                after,
+                declared_bytes=self._declared_bytes - declared_before,
+                steps=self._step - steps_before,
+                host_links=host_links,
+            ),
+            "workload": {
+                "dataset": ready.dataset,
+                "samples": ready.samples,
+                "parameters": ready.parameters,
+                "gradients": self._cell.gradients,
+            },
+            "emulated_s": time.monotonic() - start_s,
+        }
+
+    def _warm_up(self, period: int) -> dict[str, Any]:
+        """Steps at the mean compute time, a block at a time, until two periods in a row take the same time."""
+        steps = self._cell.steps
+        size = _whole_periods(max(steps.warmup_min, 2 * period), period)
+        settled = False
+        while not settled and self._step + size <= max(steps.warmup_max, size):
+            compute_s = np.full((self._cell.network.workers, size), self._mean_compute_s)
+            done = self._block(compute_s, "warm-up")
+            start_s = min(block.start_s for block in done)
+            settled = has_settled(np.diff(step_ends(done), prepend=start_s).tolist(), period)
+        return {"steps": self._step, "settled": settled}
+
+    def _repeat(self, number: int, period: int) -> dict[str, list[float]]:
+        lead_in = _whole_periods(LEAD_IN_STEPS, period)
+        compute_s = self._draws(number, _repetition_steps(self._cell.steps, period))
+        return repetition_document(self._block(compute_s, "measuring"), lead_in)
+
+    def _block(self, compute_s: npt.NDArray[np.float64], phase: str) -> list[BlockDone]:
+        self._say(phase, self._step)
+        commands = [Block(self._step, tuple(of_worker)) for of_worker in compute_s.tolist()]
+        timeout_s = SLOWEST_STEP_S + float(compute_s.max())
+        done = self._group.ask(commands, BlockDone, timeout_s)
+        self._step += compute_s.shape[1]
+        self._declared_bytes += sum(block.declared_bytes for block in done)
+        return done
+
+    def _count(self) -> list[Counters]:
+        """Counters of all workers once the network is quiet: what is in flight belongs to the steps before."""
+        time.sleep(self._quiet_s)
+        counters: list[Counters] = self._ask_all(Snapshot(), Counters, PREPARE_TIMEOUT_S)
+        return counters
+
+    def _ask_all(self, command: Any, reply_type: Any, timeout_s: float) -> Any:
+        return self._group.ask([command] * self._cell.network.workers, reply_type, timeout_s)
+
+
+def merge_document(cell: Cell, measured: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The whole cell document of docs/architecture.md."""
+    return {"schema": 1, "cell": cell.to_json(), "status": "ok", "reason": "", **measured, **more}

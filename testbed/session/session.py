@@ -1,0 +1,208 @@
+"""A session: hosts and links brought up once per topology and size, re-shaped per network, workers launched per network.
+
+Workers are launched anew for every network because a connection remembers the last one: congestion windows, round-trip
+estimates and time-outs would carry over, and a cell's result would depend on the cells before it. A launch is cheap,
+since the fork server has imported everything.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from shaping.plan import LinkShaping
+from shaping.plan import plan as shaping_plan
+from shaping.probe import VIRTUAL
+from shaping.probe import probe as probe_network
+from shaping.shaper import Shaper
+from testbed import profiles
+from testbed.cell import Cell, Network
+from testbed.errors import LabError, UserError
+from testbed.profiles import compute_draws
+from testbed.session.measure import Measurement, merge_document
+from testbed.session.worker_group import WorkerFailure, WorkerGroup
+from topologies import addressing, registry
+from topologies import network as networks
+
+Emit = Callable[..., None]
+Task = tuple[Cell, str | None]  # a cell, and the folder of its recorded gradients
+
+QUIET_ROUND_TRIPS = 4
+QUIET_AT_LEAST_S = 0.5  # beyond delayed acknowledgements (40 ms) and the shortest retransmission time-out (200 ms)
+DRAIN_WITHIN_S = 60.0
+
+
+class Session:
+    """Measures cells on emulated networks; `emit` is told what happens, as keyword values under an event's name."""
+
+    def __init__(self, *, folder: Path, native: Path, environment: Mapping[str, str], emit: Emit) -> None:
+        self.group: str | None = None
+        self._folder = folder
+        self._native = native
+        self._environment = environment
+        self._emit = emit
+        self._network: networks.RunningNetwork | None = None
+        self._shaper: Shaper | None = None
+        self._socket = folder / "fork-server"
+        self._fork_server = self._start_fork_server()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start_fork_server(self) -> subprocess.Popen[bytes]:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "testbed.session.fork_server", str(self._socket)],
+            env={**os.environ, **self._environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert server.stdout is not None
+        if server.stdout.readline() != b"ready\n":
+            raise LabError("the fork server did not start; its error is on the console above")
+        return server
+
+    def close(self) -> None:
+        """Take everything down."""
+        self._take_down()
+        self._fork_server.kill()
+        self._fork_server.wait()
+
+    def run(self, group: str, network: Network, tasks: Sequence[Task]) -> None:
+        """Measure cells on one network. Every cell ends in a `finished` or a `failed` event."""
+        left = list(tasks)
+        try:
+            self._bring_up(group, network)
+            plan, probe, start_s = self._shape(network)
+            while left:
+                self._run_with_new_workers(network, plan, probe, left, start_s)
+        except (LabError, UserError) as error:
+            for cell, _ in left:
+                self._emit("failed", cell_id=cell.id, reason=str(error))
+
+    def _bring_up(self, group: str, network: Network) -> None:
+        if group == self.group:
+            return
+        self._take_down()
+        self._emit("note", text=f"bringing up {group}")
+        topology = registry.make(network.topology, workers=network.workers, arity=network.arity)
+        self._network = networks.start(topology)
+        wiring = self._network.wiring
+        nodes = (*wiring.workers, *wiring.switches)
+        self._shaper = Shaper({node: self._network.pid(node) for node in nodes})
+        self.group = group
+        first_worker = wiring.workers[0]
+        self._emit("facts", kernel=platform.release(), sysctls=dict(self._network.sysctls[first_worker]))
+
+    def _take_down(self) -> None:
+        if self._shaper is not None:
+            self._shaper.close()
+        if self._network is not None:
+            self._network.stop()
+        self._shaper = self._network = self.group = None
+
+    def _shape(self, network: Network) -> tuple[tuple[LinkShaping, ...], dict[str, Any], float]:
+        """Shape the links, read back what the kernel has, probe; the start of all this, in seconds."""
+        assert self._network is not None and self._shaper is not None
+        start_s = time.monotonic()
+        wiring = self._network.wiring
+        plan = shaping_plan(network, wiring)
+        self._shaper.apply(plan)
+        read_back = self._shaper.read_back(plan)
+        self._emit(
+            "note",
+            text=f"probing {network.bandwidth_bit_per_s / 1e6:g} Mbit/s, {network.latency_s * 1e3:g} ms",
+        )
+        probe = probe_network(wiring, self._network.worker_pids, plan, VIRTUAL)
+        self._shaper.drain(DRAIN_WITHIN_S)
+        return plan, {**probe, "link": read_back[0]}, start_s
+
+    def _run_with_new_workers(
+        self,
+        network: Network,
+        plan: Sequence[LinkShaping],
+        probe: Mapping[str, Any],
+        left: list[Task],
+        start_s: float,
+    ) -> None:
+        """Run cells until all are done or workers fail; `left` loses the cells that have ended."""
+        assert self._network is not None and self._shaper is not None
+        wiring = self._network.wiring
+        hosts = [
+            (pid, addressing.address(wiring, rank).interface) for rank, pid in enumerate(self._network.worker_pids)
+        ]
+        group = WorkerGroup(
+            hosts=hosts,
+            rank_command=[str(self._native / "join_rank"), str(self._socket)],
+            folder=self._folder,
+            environment=self._environment,
+            on_step=lambda step: self._say_step(step),
+        )
+        try:
+            self._emit("facts", mpi=group.mpi_library)
+            while left:
+                cell, recording = left[0]
+                self._emit("started", cell_id=cell.id)
+                self._shaper.drain(DRAIN_WITHIN_S)
+                document = self._measure(group, cell, recording, probe)
+                left.pop(0)
+                self._emit("finished", cell_id=cell.id, measurement=document)
+        except WorkerFailure as error:
+            cell, _ = left.pop(0)
+            self._emit("failed", cell_id=cell.id, reason=str(error))
+        finally:
+            group.close()
+
+    def _say_step(self, step: int) -> None:
+        self._emit("step", cell_id=self._cell_id, step=step, phase=self._phase)
+
+    def _measure(
+        self, group: WorkerGroup, cell: Cell, recording: str | None, probe: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        assert self._network is not None
+        profile = profiles.load(cell.device)
+        self._cell_id = cell.id
+
+        def draws(repetition: int, steps: int) -> Any:
+            seconds = compute_draws(
+                profile, cell.workload, cell.batch_size, cell.network.workers, steps, cell.seed, repetition
+            )
+            return seconds * cell.compute_scale
+
+        def say(phase: str, step: int) -> None:
+            self._phase = phase
+
+        measurement = Measurement(
+            group=group,
+            cell=cell,
+            draws=draws,
+            mean_compute_s=profile.mean_compute_s(cell.workload, cell.batch_size) * cell.compute_scale,
+            quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * cell.network.latency_s),
+            say=say,
+        )
+        measured = measurement.run(recording, self._host_links)
+        return merge_document(
+            cell,
+            measured,
+            probe=dict(probe),
+            profile={"device": profile.device, "kind": str(profile.kind), "digest": profile.digest},
+        )
+
+    @functools.cache  # noqa: B019  # one session per process
+    def _links_by_host(self, rank: int, target: int) -> int:
+        assert self._network is not None
+        wiring = self._network.wiring
+        return sum(end.node in wiring.workers for end in wiring.path(rank, target))
+
+    def _host_links(self, rank: int, address: str) -> int:
+        """How many hosts transmit a packet from a rank to an address."""
+        return self._links_by_host(rank, int(address.rsplit(".", 1)[1]) - 1)

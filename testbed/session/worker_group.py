@@ -1,0 +1,155 @@
+"""The workers of one network: launched by mpiexec, spoken to over a Unix socket."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection, Listener, wait
+from pathlib import Path
+from typing import TypeVar
+
+from testbed.errors import LabError
+from testbed.session.fork_server import HOSTS_VARIABLE
+from testbed.workers.protocol import CONTROL_VARIABLE, Command, Failed, Hello, Quit, Reply, StepTaken
+
+# Why each: TCP alone between ranks, also of one machine (NOLOCAL); one interface; sends that complete when the kernel
+# has the data. MPICH asks for delivery acknowledgements only to support one-sided operations, which nothing here uses;
+# with them every message would wait for a round trip.
+MPI_VARIABLES = {
+    "MPIR_CVAR_CH4_NETMOD": "ofi",
+    "MPIR_CVAR_NOLOCAL": "1",
+    "MPIR_CVAR_CH4_OFI_ENABLE_RMA": "0",
+    "MPIR_CVAR_CH4_OFI_ENABLE_ATOMICS": "0",
+    "FI_PROVIDER": "tcp",
+    "OMP_NUM_THREADS": "1",
+}
+MPI_HEADER_BYTES = 32  # libfabric's tcp provider sends this before each tagged message with immediate data
+START_TIMEOUT_S = 120.0
+
+R = TypeVar("R", bound=Reply)
+
+
+class WorkerFailure(LabError):
+    """A worker raised, died or fell silent: the cell under way has no result, and the group must be closed."""
+
+
+class WorkerGroup:
+    """MPI ranks, one in the network namespace of each host. Closing the group ends every process of it.
+
+    `hosts` are, by rank, a process in the host's namespace and the interface with its address.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Sequence[tuple[int, str]],
+        rank_command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        on_step: Callable[[int], None] = lambda step: None,
+    ) -> None:
+        self._on_step = on_step
+        control = folder / f"control-{time.monotonic_ns()}"
+        self._listener = Listener(str(control), family="AF_UNIX", backlog=len(hosts))
+        self._log = (folder / "mpiexec.log").open("ab")
+        variables = MPI_VARIABLES | {
+            CONTROL_VARIABLE: str(control),
+            HOSTS_VARIABLE: ",".join(f"{pid}:{interface}" for pid, interface in hosts),
+        }
+        self._mpiexec = subprocess.Popen(
+            [self._mpiexec_path(), "-launcher", "fork", "-n", str(len(hosts)), *rank_command],
+            env={**os.environ, **environment, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self.mpi_library = ""
+        self._connections: list[Connection] = []
+        try:
+            self._connections = self._accept(len(hosts))
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _mpiexec_path() -> str:
+        return str(Path(sys.executable).with_name("mpiexec"))
+
+    def _accept(self, workers: int) -> list[Connection]:
+        found: dict[int, Connection] = {}
+        socket = self._listener._listener._socket  # type: ignore[attr-defined]
+        socket.settimeout(START_TIMEOUT_S)
+        for _ in range(workers):
+            try:
+                connection = self._listener.accept()
+            except TimeoutError as error:
+                missing = sorted(set(range(workers)) - set(found))
+                raise WorkerFailure(f"workers {missing} did not start within {START_TIMEOUT_S:.0f} s") from error
+            hello = connection.recv()
+            assert isinstance(hello, Hello)
+            found[hello.rank] = connection
+            self.mpi_library = hello.mpi_library
+        return [found[rank] for rank in range(workers)]
+
+    def ask(self, commands: Sequence[Command], reply_type: type[R], timeout_s: float) -> list[R]:
+        """Give each worker its command and collect the answers, in rank order.
+
+        Raises WorkerFailure when a worker answers with a failure, dies, or is silent for `timeout_s`.
+        """
+        for connection, command in zip(self._connections, commands, strict=True):
+            connection.send(command)
+        replies: dict[int, R] = {}
+        deadline = time.monotonic() + timeout_s
+        waiting = {connection: rank for rank, connection in enumerate(self._connections)}
+        while waiting:
+            ready = wait(list(waiting), max(deadline - time.monotonic(), 0.001))
+            if not ready:
+                raise WorkerFailure(f"workers {sorted(waiting.values())} were silent for {timeout_s:.0f} s")
+            for connection in (one for one in ready if isinstance(one, Connection)):
+                rank = waiting[connection]
+                reply = self._hear(connection, rank)
+                if isinstance(reply, StepTaken):
+                    self._on_step(reply.step)
+                    deadline = time.monotonic() + timeout_s
+                else:
+                    assert isinstance(reply, reply_type)
+                    replies[rank] = reply
+                    del waiting[connection]
+        return [replies[rank] for rank in range(len(self._connections))]
+
+    def _hear(self, connection: Connection, rank: int) -> Reply | StepTaken:
+        try:
+            reply: Reply | StepTaken = connection.recv()
+        except (EOFError, OSError) as error:
+            raise WorkerFailure(f"worker {rank} died") from error
+        if isinstance(reply, Failed):
+            self._log.write(reply.traceback.encode())
+            raise WorkerFailure(f"worker {reply.rank}: {reply.reason}")
+        return reply
+
+    def close(self, patience_s: float = 10.0) -> None:
+        """End the workers: ask, then, after `patience_s`, kill mpiexec, which takes its ranks along."""
+        for connection in self._connections:
+            try:
+                connection.send(Quit())
+            except OSError:
+                pass  # that worker is gone already
+        if not self._connections:
+            patience_s = 0.0
+        try:
+            self._mpiexec.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self._mpiexec.terminate()
+            try:
+                self._mpiexec.wait(patience_s or 1.0)
+            except subprocess.TimeoutExpired:
+                self._mpiexec.kill()
+                self._mpiexec.wait()
+        for connection in self._connections:
+            connection.close()
+        self._listener.close()
+        self._log.close()

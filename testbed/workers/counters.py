@@ -1,0 +1,67 @@
+"""Byte counters of a worker: its TCP connections (TCP_INFO) and its emulated host's interfaces."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from pathlib import Path
+
+from testbed.workers.protocol import SocketCounters
+
+TCP_INFO_BYTES = 256
+# Offsets into struct tcp_info (include/uapi/linux/tcp.h), fixed since Linux 4.19.
+_BYTES_ACKED = struct.Struct("=120xQ")
+_SEGMENTS_OUT = struct.Struct("=136xI")
+_DATA_SEGMENTS_OUT = struct.Struct("=156xI")
+_BYTES_SENT_AND_RETRANSMITTED = struct.Struct("=200xQQ")
+
+SocketKey = tuple[int, str, int]  # local port, peer address, peer port
+
+
+def parse_tcp_info(peer: str, info: bytes) -> SocketCounters:
+    """The counters of one connection from the bytes of its struct tcp_info."""
+    sent, retransmitted = _BYTES_SENT_AND_RETRANSMITTED.unpack_from(info)
+    return SocketCounters(
+        peer=peer,
+        payload_bytes=sent - retransmitted,
+        acked_bytes=_BYTES_ACKED.unpack_from(info)[0],
+        retransmitted_bytes=retransmitted,
+        segments=_SEGMENTS_OUT.unpack_from(info)[0],
+        data_segments=_DATA_SEGMENTS_OUT.unpack_from(info)[0],
+    )
+
+
+def own_sockets() -> dict[SocketKey, SocketCounters]:
+    """Counters of every established TCP connection of this process to another address."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            if not entry.readlink().name.startswith("socket:"):
+                continue
+            duplicate = socket.socket(fileno=os.dup(int(entry.name)))
+        except OSError:
+            continue  # the descriptor that listed the folder is gone by now
+        with duplicate as connection:
+            if connection.family != socket.AF_INET or connection.type != socket.SOCK_STREAM:
+                continue
+            try:
+                peer, peer_port = connection.getpeername()
+            except OSError:
+                continue  # listening
+            local, local_port = connection.getsockname()
+            if peer != local:
+                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+                found[local_port, peer, peer_port] = parse_tcp_info(peer, info)
+    return found
+
+
+def interface_totals() -> dict[str, tuple[int, int]]:
+    """Bytes and packets that each interface of this host has transmitted, loopback excepted."""
+    totals = {}
+    for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]:
+        name, _, values = line.partition(":")
+        columns = values.split()
+        if name.strip() != "lo":
+            totals[name.strip()] = (int(columns[8]), int(columns[9]))
+    return totals

@@ -1,0 +1,106 @@
+"""What the session tells its workers, and what they answer, over Unix sockets (never over the emulated links)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PARTS = ("compute", "encode", "communicate", "decode", "apply")
+CONTROL_VARIABLE = "GRADWIRE_CONTROL"  # path of the session's socket
+
+
+@dataclass(frozen=True)
+class Hello:
+    """First word of a worker."""
+
+    rank: int
+    mpi_library: str
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Set up a cell: model, gradients, algorithm, codec. Answered by `Ready`."""
+
+    cell: Mapping[str, Any]
+    recording: str | None  # folder of recorded gradients; None: compute them live
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The cell's facts that a worker knows."""
+
+    parameters: int
+    period: int
+    samples: int
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Take steps one after another, without a barrier between them. Answered by `BlockDone`."""
+
+    first_step: int
+    compute_s: tuple[float, ...]  # this worker's seconds of gradient computation, per step
+
+
+@dataclass(frozen=True)
+class StepTaken:
+    """Worker 0 took a step: a sign of life, and what the progress display shows."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class BlockDone:
+    """Clock readings (seconds, monotonic, one clock for all workers) and the parts of each step."""
+
+    start_s: float
+    ends_s: tuple[float, ...]
+    parts_s: Mapping[str, tuple[float, ...]]
+    declared_bytes: int  # by the algorithm's formula, over the block
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Read the byte counters. Answered by `Counters`."""
+
+
+@dataclass(frozen=True)
+class SocketCounters:
+    """One TCP connection's TCP_INFO, as counted by the sending kernel."""
+
+    peer: str  # address of the other host
+    payload_bytes: int  # sent for the first time
+    acked_bytes: int
+    retransmitted_bytes: int
+    segments: int  # of at most one MTU, ACKs included
+    data_segments: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What one worker handed to MPI, what its sockets sent, what its host's interfaces transmitted."""
+
+    handed_bytes: int
+    messages: int
+    sockets: Mapping[tuple[int, str, int], SocketCounters] = field(default_factory=dict)
+    interfaces: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # name: (bytes, packets)
+
+
+@dataclass(frozen=True)
+class Quit:
+    """End the worker: finalize MPI and exit."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A worker could not do what it was told; one sentence, and where it happened."""
+
+    rank: int
+    reason: str
+    traceback: str = ""
+
+
+Command = Prepare | Block | Snapshot | Quit
+Reply = Hello | Ready | BlockDone | Counters | Failed

@@ -1,0 +1,108 @@
+"""What a worker trains in a cell: its model's parameters, and where its gradients come from.
+
+`cell.gradients` chooses: replayed from a recording, computed as it trains, or none (a constant, where only the time
+of the exchange matters). Another way to have gradients is another function here and a line in TRAININGS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from algorithms.algorithm import Layer
+from testbed.cell import Cell
+from testbed.errors import LabError, UserError
+from testbed.recording import RecordedGradients, Recording
+from testbed.workloads import create as create_workload
+from testbed.workloads.gradients import GradientSource, LiveGradients
+from testbed.workloads.partition import Batches
+
+VECTOR_PREFIX = "vector-"  # `vector-275000`: no model, a vector of 275,000 float32 values
+CONSTANT = 1e-3  # of a constant gradient: no time depends on it, and no number of steps makes it overflow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One worker's part in training."""
+
+    source: GradientSource
+    x: torch.Tensor  # float32 [N], this worker's replica
+    layers: tuple[Layer, ...]
+    samples: int  # of the data set
+    dataset: str
+
+
+class ConstantGradients:
+    """The same small gradient at every step, at no cost."""
+
+    def next(self, step: int, x: torch.Tensor, into: torch.Tensor) -> float:  # noqa: ARG002  # the same, whatever they are
+        """Fill `into`, float32 [N]; there is no loss, so 0."""
+        into.fill_(CONSTANT)
+        return 0.0
+
+
+def create_training(cell: Cell, recording: str | None, rank: int) -> Training:
+    """The training of worker `rank`. `recording`: folder of the gradients, for a cell that replays them."""
+    return TRAININGS[cell.gradients](cell, recording, rank)
+
+
+def _recorded(cell: Cell, recording: str | None, rank: int) -> Training:
+    if recording is None:
+        raise LabError(f"cell {cell.id} replays gradients, but its lab recorded none")
+    opened = Recording(Path(recording))
+    return Training(
+        source=RecordedGradients(opened, rank),
+        x=torch.from_numpy(opened.initial_parameters()),
+        layers=opened.layers,
+        samples=opened.samples,
+        dataset=opened.dataset,
+    )
+
+
+def _live(cell: Cell, recording: str | None, rank: int) -> Training:
+    del recording
+    workload = create_workload(cell.workload, seed=cell.seed)
+    batches = Batches(
+        workload.dataset.labels,
+        workers=cell.network.workers,
+        batch_size=cell.batch_size,
+        seed=cell.seed,
+    )
+    return Training(
+        source=LiveGradients(workload, batches, rank),
+        x=workload.initial_parameters(),
+        layers=workload.layers,
+        samples=workload.samples,
+        dataset=workload.source.name,
+    )
+
+
+def _none(cell: Cell, recording: str | None, rank: int) -> Training:
+    """As many samples as one step takes, so that an epoch is a step."""
+    del recording, rank
+    size = vector_size(cell.workload)
+    return Training(
+        source=ConstantGradients(),
+        x=torch.zeros(size),
+        layers=(Layer("vector", 0, size, (size,)),),
+        samples=cell.network.workers * cell.batch_size,
+        dataset="none",
+    )
+
+
+def vector_size(workload: str) -> int:
+    """How many values the workload `vector-<N>` has; UserError for any other workload."""
+    digits = workload.removeprefix(VECTOR_PREFIX)
+    if digits == workload or not (digits.isascii() and digits.isdigit()) or int(digits) == 0:
+        raise UserError(f"workload {workload!r} trains nothing; without gradients it must be {VECTOR_PREFIX}<values>")
+    return int(digits)
+
+
+TRAININGS: dict[str, Callable[[Cell, str | None, int], Training]] = {
+    "recorded": _recorded,
+    "live": _live,
+    "none": _none,
+}

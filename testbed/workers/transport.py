@@ -1,0 +1,94 @@
+"""Performs what an algorithm yields, over MPI, and counts every byte handed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from algorithms.algorithm import Collective, Exchange, Operation, Step
+from testbed.workers.meter import StepMeter
+from testbed.workers.mpi import MPI
+
+
+def connect_all(communicator: MPI.Intracomm) -> None:
+    """Open one TCP connection between every two workers, always from the lower rank.
+
+    MPI connects when two ranks first talk. When both begin at once they end with a connection each, whose
+    acknowledgements travel alone; otherwise data carries those of the other direction, which is 2 % of a slow link.
+    Which it is must not depend on what was exchanged first.
+    """
+    lower, higher = range(communicator.rank), range(communicator.rank + 1, communicator.size)
+    token = bytearray(1)
+    rooms = [bytearray(1) for _ in range(communicator.size)]
+    for first, second in ((higher, lower), (lower, higher)):
+        requests = [communicator.Irecv([rooms[peer], MPI.BYTE], peer) for peer in second]
+        requests += [communicator.Isend([token, MPI.BYTE], peer) for peer in first]
+        MPI.Request.Waitall(requests)
+
+
+class MpiTransport:
+    """Runs an algorithm's step: every yielded operation is performed on the communicator, then the step resumes.
+
+    `staging_copy_s` is what copying that many bytes between the device and the host takes: it is charged to encode
+    for what is sent and to decode for what was received.
+    """
+
+    def __init__(
+        self,
+        communicator: MPI.Intracomm,
+        meter: StepMeter,
+        staging_copy_s: Callable[[int], float],
+    ) -> None:
+        self._communicator = communicator
+        self._meter = meter
+        self._staging_copy_s = staging_copy_s
+        self.handed_bytes = 0
+        self.messages = 0
+
+    def run(self, step: Step) -> None:
+        """Drive one step to its end."""
+        try:
+            operation = next(step)
+            while True:
+                operation = step.send(self._perform(operation))
+        except StopIteration:
+            return
+
+    def _perform(self, operation: Operation) -> Sequence[int]:
+        if isinstance(operation, Exchange):
+            return self._exchange(operation)
+        return self._collective(operation)
+
+    def _exchange(self, exchange: Exchange) -> Sequence[int]:
+        sent_bytes = sum(send.data.nbytes for send in exchange.sends)
+        self.handed_bytes += sent_bytes
+        self.messages += len(exchange.sends)
+        self._stage("encode", sent_bytes)
+        with self._meter.lasting("communicate"):
+            received = self._send_and_receive(exchange)
+        self._stage("decode", sum(received))
+        return received
+
+    def _send_and_receive(self, exchange: Exchange) -> Sequence[int]:
+        communicator = self._communicator
+        requests: list[Any] = [
+            communicator.Irecv([receive.into, MPI.BYTE], receive.peer, receive.tag) for receive in exchange.receives
+        ]
+        requests += [communicator.Isend([send.data, MPI.BYTE], send.peer, send.tag) for send in exchange.sends]
+        statuses = [MPI.Status() for _ in requests]
+        MPI.Request.Waitall(requests, statuses)
+        return [status.Get_count(MPI.BYTE) for status in statuses[: len(exchange.receives)]]
+
+    def _collective(self, collective: Collective) -> Sequence[int]:
+        """MPI's own sum. What it sends is the library's affair: what is handed over is the vector, once."""
+        self.handed_bytes += collective.values.nbytes
+        self._stage("encode", collective.values.nbytes)
+        with self._meter.lasting("communicate"):
+            self._communicator.Allreduce(MPI.IN_PLACE, collective.values, MPI.SUM)
+        self._stage("decode", collective.values.nbytes)
+        return ()
+
+    def _stage(self, part: str, size_bytes: int) -> None:
+        if seconds := self._staging_copy_s(size_bytes):
+            with self._meter.lasting(part, seconds):
+                pass

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from testbed.cell import Cell, Network
+from testbed.errors import LabError, UserError
+from testbed.workers.training import create_training, vector_size
+
+
+def cell(gradients: str = "none", workload: str = "vector-1000") -> Cell:
+    return Cell(
+        lab="virtual",
+        network=Network(topology="star", workers=4, bandwidth_bit_per_s=1e8, latency_s=1e-3, queue_bytes=1 << 20),
+        algorithm="allreduce",
+        codec="fp32",
+        graph="ring",
+        workload=workload,
+        batch_size=32,
+        device="instant",
+        gradients=gradients,
+    )
+
+
+def test_a_vector_has_one_layer_zeros_and_one_step_an_epoch():
+    training = create_training(cell(), None, rank=2)
+    assert torch.equal(training.x, torch.zeros(1000))
+    (layer,) = training.layers
+    assert (layer.start, layer.stop, layer.shape) == (0, 1000, (1000,))
+    assert training.samples == 4 * 32
+    assert training.dataset == "none"
+
+
+def test_its_gradient_is_constant_and_not_zero():
+    training = create_training(cell(), None, rank=0)
+    first, second = torch.empty(1000), torch.ones(1000)
+    training.source.next(0, training.x, first)
+    training.source.next(7, training.x + 1, second)
+    assert torch.equal(first, second)
+    assert first.min() == first.max() != 0
+
+
+@pytest.mark.parametrize("workload", ["resnet20", "vector-", "vector-0", "vector--3", "vector-1e3", "vector-²"])
+def test_only_a_vector_goes_without_gradients(workload):
+    with pytest.raises(UserError, match="must be vector-<values>"):
+        vector_size(workload)
+
+
+def test_a_replay_needs_a_recording():
+    with pytest.raises(LabError, match="recorded none"):
+        create_training(cell("recorded", "resnet20"), None, rank=0)
