@@ -11,12 +11,16 @@ from topologies.namespace import inside
 # Above the largest bandwidth-delay product of a sweep: 10 Gbit/s x 100 ms is 125 MB.
 LARGEST_WINDOW_BYTES = 256 * 2**20
 
+# A send buffer takes a step's messages at once, as it does on a host tuned for large transfers; growing from 16 KB with
+# the window, it would be one more thing that has to settle.
+WHOLE_MESSAGE_BYTES = 4 * 2**20
+
 WORKER_SYSCTLS: Mapping[str, str] = {
     "net.ipv4.tcp_congestion_control": "cubic",  # new namespaces inherit the machine's choice, which may be BBR
     "net.ipv4.tcp_no_metrics_save": "1",  # a connection must not start from what an earlier one learnt
     "net.ipv4.tcp_slow_start_after_idle": "0",  # steady state: a long compute phase does not reset the window
     "net.ipv4.tcp_rmem": f"4096 131072 {LARGEST_WINDOW_BYTES}",
-    "net.ipv4.tcp_wmem": f"4096 16384 {LARGEST_WINDOW_BYTES}",
+    "net.ipv4.tcp_wmem": f"4096 {WHOLE_MESSAGE_BYTES} {LARGEST_WINDOW_BYTES}",
 }
 
 # A ring's workers forward; packets that come the long way round must not be taken for forged ones.

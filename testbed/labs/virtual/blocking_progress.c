@@ -7,6 +7,10 @@
  * very moment a packet arrives, so no time is added; the time-out, which grows from 1 ms to 4 s while nothing comes,
  * only serves what could make progress without a packet.
  *
+ * It also spares a waiting rank the packets that cannot complete its message. libfabric asks for all that is missing of
+ * a large message; with that as the socket's SO_RCVLOWAT the rank wakes once, when the last byte arrives, and not for
+ * each packet. Virtual time does not notice (reading costs none), real time does: at 100 Mbit/s most of it went there.
+ *
  * Active only where GRADWIRE_BLOCKING_PROGRESS is set, so that other programs are left as they are.
  */
 #define _GNU_SOURCE
@@ -16,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,6 +30,10 @@
 #define YIELDS_BEFORE_SLEEP 8
 #define YIELD_SLEEP_NS 1000L
 #define CHILD_POLL_SLEEP_NS 1000000L
+/* libfabric reads headers, and bodies shorter than this, through a buffer: only a longer request is a message's rest. */
+#define SHORTEST_REST_BYTES 16384
+#define LONGEST_LOW_WATER_BYTES (1 << 20)
+#define DESCRIPTORS 1024
 
 static _Thread_local int empty_polls;
 static _Thread_local long long wait_ns = FIRST_WAIT_NS;
@@ -87,6 +96,28 @@ int sched_yield(void) {
     /* A poll between yields has slept already; only a loop of nothing but yields must be made to sleep. */
     if (++yields % YIELDS_BEFORE_SLEEP == 0) sleep_ns(YIELD_SLEEP_NS);
     return 0;
+}
+
+/* Let the socket wake us when `bytes` are there; the kernel is asked only where that is a change. */
+static void set_low_water(int fd, ssize_t bytes) {
+    static int low_water[DESCRIPTORS]; /* 0 stands for the default, 1 */
+    if (fd < 0 || fd >= DESCRIPTORS) return;
+    int wanted = bytes > LONGEST_LOW_WATER_BYTES ? LONGEST_LOW_WATER_BYTES : (int)bytes;
+    if (wanted < 1) wanted = 1;
+    if (wanted == (low_water[fd] ? low_water[fd] : 1)) return;
+    int saved = errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0) low_water[fd] = wanted;
+    errno = saved;
+}
+
+ssize_t recv(int fd, void *into, size_t room, int flags) {
+    static ssize_t (*plain)(int, void *, size_t, int);
+    if (!plain) plain = dlsym(RTLD_NEXT, "recv");
+    ssize_t got = plain(fd, into, room, flags);
+    if (!enabled() || room < SHORTEST_REST_BYTES) return got;
+    if (got > 0) set_low_water(fd, (ssize_t)room - got);
+    if (got < 0 && errno == EAGAIN) set_low_water(fd, (ssize_t)room);
+    return got;
 }
 
 pid_t waitpid(pid_t pid, int *status, int options) {
