@@ -31,6 +31,7 @@ ZEROS_BYTES = 2**20
 SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
 
 WINDOW_PACKETS = 64  # a window of measurement holds at least so many super-packets
+PACKETS_PER_LOOK = 8  # arrivals of a stream are looked at in lots of so many super-packets
 AGREEING = 3  # so many windows in turn must agree
 STEADY = 0.003  # to this
 MOST_WINDOWS = 60  # before a stream that does not settle is taken as it is
@@ -173,6 +174,8 @@ def _connect(flow: Flow, stack: ExitStack) -> _Stream:
     sender.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, flow.in_flight_packets * per_packet_bytes * 3 // 4)
     sender.connect(listener.getsockname())
     receiver = stack.enter_context(listener.accept()[0])
+    # Rates need arrivals that are exact, not all of them: waking for each packet is what a probe's real time goes to.
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, PACKETS_PER_LOOK * flow.packet_bytes)
     for end in (sender, receiver):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         end.setblocking(False)

@@ -19,7 +19,9 @@ LAB = click.Choice(["auto", *labs.names()])
 def main() -> None:
     """The console script: a mistake or a fault is one line on stderr, never a traceback."""
     try:
-        sys.exit(cli.main(prog_name="gradwire", standalone_mode=False) or 0)
+        status = cli.main(prog_name="gradwire", standalone_mode=False) or 0
+        sys.stdout.flush()  # here, where a full disk can still be told
+        sys.exit(status)
     except click.ClickException as error:
         error.show()
         sys.exit(MISTAKE)
@@ -30,10 +32,16 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output (head, say) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         sys.exit(FAULT)
-    except OSError as error:  # a full disk, a folder that is not ours: it names the file, and is no fault of the program
+    except OSError as error:  # a full disk, a folder that is not ours: its text says which
+        _give_up_output()
         _complain(error, FAULT)
+
+
+def _give_up_output() -> None:
+    """Let nobody's output fail a second time, in the interpreter's own flush when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(error: Exception, code: int) -> None:

@@ -6,7 +6,8 @@ message that arrives last, with links of rate R on its way:
     serialisation       payload bytes of all the phase's messages on the busiest of those links / R
     headers             their segments' headers / R: 66 bytes for every 1448 of payload
     mpi_header          32 bytes for every message / R
-    ack_share           acknowledgements of other messages that this link carries meanwhile / R
+    ack_share           acknowledgements of other messages that this link carries meanwhile / R; none for messages
+                        that are answered by data, which carry them
     store_and_forward   every link after the first passes a super-packet on only when it has the whole of it
     delays              the links' delays, added up
     slow_start          time in which the window is exhausted and acknowledgements are under way
@@ -53,7 +54,7 @@ class Terms:
     @property
     def total(self) -> float:
         """The exchange's time."""
-        return sum(dataclasses.astuple(self))
+        return math.fsum(dataclasses.astuple(self))
 
     def times(self, phases: int) -> Terms:
         """That many such phases, one after the other."""
@@ -148,7 +149,8 @@ def _terms(paths: ShapedPaths, message: Message, messages: Sequence[Message], wi
 def _load(paths: ShapedPaths, link: LinkShaping, messages: Sequence[Message]) -> _Load:
     """What a link end carries of a phase: data of messages that cross it, acknowledgements of those the other way."""
     crossing = [message for message in messages if link.end in _ends(paths, message.source, message.target)]
-    acknowledged = [message for message in messages if link.end in _ends(paths, message.target, message.source)]
+    returning = [message for message in messages if link.end in _ends(paths, message.target, message.source)]
+    acknowledged = [message for message in returning if not _is_answered(message, messages)]
     payload = sum(message.size_bytes for message in crossing)
     mpi_headers = MPI_HEADER_BYTES * len(crossing)
     return _Load(
@@ -157,6 +159,11 @@ def _load(paths: ShapedPaths, link: LinkShaping, messages: Sequence[Message]) ->
         mpi_headers=mpi_headers,
         acks=_wire_bytes(acknowledged) * ack_share(link.segments),
     )
+
+
+def _is_answered(message: Message, messages: Iterable[Message]) -> bool:
+    """Whether data goes the other way on the same connection: its segments carry the acknowledgements."""
+    return any((other.source, other.target) == (message.target, message.source) for other in messages)
 
 
 def _ends(paths: ShapedPaths, source: int, target: int) -> Sequence[LinkEnd]:

@@ -71,9 +71,11 @@ def measure_profile(
         The file written.
 
     Raises:
-        UserError: the device is not there, or an argument is out of range.
+        UserError: the device is not there, an argument is out of range, or `output` cannot be written.
     """
     where = _device(device)
+    path = output or measured_folder() / f"{device}.yaml"
+    _make_room(path.parent)
     if batch_size < 4 or steps < 4:
         raise UserError(f"batch_size and steps must be at least 4, got {batch_size} and {steps}")
     with _one_thread():
@@ -89,7 +91,7 @@ def measure_profile(
             codecs={name: _codec(create_codec(name), size, where, say) for name in CODECS.names()},
             **_vector_work(size, where, say),
         )
-    return _write(profile, output or measured_folder() / f"{device}.yaml")
+    return _write(profile, path)
 
 
 def fit(small: float, large: float, small_s: float, large_s: float) -> _Line:
@@ -194,12 +196,21 @@ def _cost(of_count: Callable[[int], Callable[[], object]], size: int, device: to
     )
 
 
+def _make_room(folder: Path) -> None:
+    """The folder of the profile, before minutes are spent on it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"output folder {folder} cannot be made ({error.strerror}): give another") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"output folder {folder} is not yours to write to: give another")
+
+
 def _write(profile: Profile, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.unfinished")
     values = asdict(profile)
     for compute in values["compute"].values():
         compute["spread"]["relative"] = list(compute["spread"]["relative"])
+    unfinished = path.with_name(f"{path.name}.unfinished")
     with unfinished.open("w", encoding="utf-8") as file:
         YAML().dump(values, file)  # in the order of the fields
     unfinished.replace(path)

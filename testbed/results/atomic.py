@@ -67,5 +67,3 @@ def _forget(partial: Path) -> None:
         partial.unlink(missing_ok=True)
     except OSError:  # a file system that failed to write may fail here too; the next start tries again
         return
-
-

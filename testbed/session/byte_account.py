@@ -1,4 +1,7 @@
-"""The contract's identities of bytes: declared = handed over = on the sockets less MPI's headers; every interface byte explained."""
+"""The identities of bytes.
+
+declared = handed over = on the sockets less MPI's headers; every byte on the interfaces is explained.
+"""
 
 from __future__ import annotations
 

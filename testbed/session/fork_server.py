@@ -9,6 +9,7 @@ network namespace of its emulated host and runs the worker, and the exit status 
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import gc
 import os
@@ -133,14 +134,14 @@ class ForkServer:
             connection = self._children.pop(pid)
             self._selector.unregister(connection)
             code = os.waitstatus_to_exitcode(wait_status)
-            try:
+            with contextlib.suppress(BrokenPipeError):  # the rank was killed at the same moment
                 connection.sendall(struct.pack("=i", code if code >= 0 else 128 - code))
-            except BrokenPipeError:
-                pass  # the rank was killed at the same moment
             connection.close()
 
     def _rank_is_gone(self, pid: int) -> None:
         """The rank's connection closed before its worker ended: mpiexec gave it up."""
+        if pid not in self._children:
+            return  # the worker ended at the same moment, and was reaped first
         self._selector.unregister(self._children[pid])
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -24,7 +24,18 @@ ComputeDraws = Callable[[int, int], npt.NDArray[np.float64]]  # (repetition, ste
 
 def steps_needed(steps: Steps, period: int = 1) -> int:
     """How many different steps, and so recorded gradients, a cell takes at the most."""
-    return _whole_periods(steps.warmup_max, period) + steps.repetitions * _repetition_steps(steps, period)
+    return _most_warmup_steps(steps, period) + steps.repetitions * _repetition_steps(steps, period)
+
+
+def _warmup_block_steps(steps: Steps, period: int) -> int:
+    """Steps of one block of the warm-up: two periods at least, so that they can be compared."""
+    return _whole_periods(max(steps.warmup_min, 2 * period), period)
+
+
+def _most_warmup_steps(steps: Steps, period: int) -> int:
+    """The blocks that fit in the maximum; one in any case."""
+    block = _warmup_block_steps(steps, period)
+    return max(steps.warmup_max // block, 1) * block
 
 
 def _whole_periods(steps: int, period: int) -> int:
@@ -107,10 +118,9 @@ class Measurement:
 
     def _warm_up(self, period: int) -> dict[str, Any]:
         """Steps at the mean compute time, a block at a time, until two periods in a row take the same time."""
-        steps = self._cell.steps
-        size = _whole_periods(max(steps.warmup_min, 2 * period), period)
+        size, most = _warmup_block_steps(self._cell.steps, period), _most_warmup_steps(self._cell.steps, period)
         settled = False
-        while not settled and self._step + size <= max(steps.warmup_max, size):
+        while not settled and self._step < most:
             compute_s = np.full((self._cell.network.workers, size), self._mean_compute_s)
             done = self._block(compute_s, "warm-up")
             start_s = min(block.start_s for block in done)

@@ -1,4 +1,4 @@
-"""A session: hosts and links brought up once per topology and size, re-shaped per network, workers launched per network.
+"""A session: hosts and links brought up once per topology and size, re-shaped and given new workers per network.
 
 Workers are launched anew for every network because a connection remembers the last one: congestion windows, round-trip
 estimates and time-outs would carry over, and a cell's result would depend on the cells before it. A launch is cheap,
@@ -7,17 +7,14 @@ since the fork server has imported everything.
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from shaping.plan import LinkShaping
 from shaping.plan import plan as shaping_plan
 from shaping.probe import VIRTUAL
 from shaping.probe import probe as probe_network
@@ -50,6 +47,7 @@ class Session:
         self._emit = emit
         self._network: networks.RunningNetwork | None = None
         self._shaper: Shaper | None = None
+        self._cell_id = self._phase = ""  # of the cell under way
         self._socket = folder / "fork-server"
         self._fork_server = self._start_fork_server()
 
@@ -82,9 +80,9 @@ class Session:
         left = list(tasks)
         try:
             self._bring_up(group, network)
-            plan, probe, start_s = self._shape(network)
+            probe = self._shape(network)
             while left:
-                self._run_with_new_workers(network, plan, probe, left, start_s)
+                self._run_with_new_workers(network, probe, left)
         except (LabError, UserError) as error:
             for cell, _ in left:
                 self._emit("failed", cell_id=cell.id, reason=str(error))
@@ -110,10 +108,9 @@ class Session:
             self._network.stop()
         self._shaper = self._network = self.group = None
 
-    def _shape(self, network: Network) -> tuple[tuple[LinkShaping, ...], dict[str, Any], float]:
-        """Shape the links, read back what the kernel has, probe; the start of all this, in seconds."""
+    def _shape(self, network: Network) -> dict[str, Any]:
+        """Shape the links and probe them; the probe, with a link as the kernel has it."""
         assert self._network is not None and self._shaper is not None
-        start_s = time.monotonic()
         wiring = self._network.wiring
         plan = shaping_plan(network, wiring)
         self._shaper.apply(plan)
@@ -124,28 +121,22 @@ class Session:
         )
         probe = probe_network(wiring, self._network.worker_pids, plan, VIRTUAL)
         self._shaper.drain(DRAIN_WITHIN_S)
-        return plan, {**probe, "link": read_back[0]}, start_s
+        return {**probe, "link": read_back[0]}
 
-    def _run_with_new_workers(
-        self,
-        network: Network,
-        plan: Sequence[LinkShaping],
-        probe: Mapping[str, Any],
-        left: list[Task],
-        start_s: float,
-    ) -> None:
+    def _run_with_new_workers(self, network: Network, probe: Mapping[str, Any], left: list[Task]) -> None:
         """Run cells until all are done or workers fail; `left` loses the cells that have ended."""
         assert self._network is not None and self._shaper is not None
         wiring = self._network.wiring
         hosts = [
             (pid, addressing.address(wiring, rank).interface) for rank, pid in enumerate(self._network.worker_pids)
         ]
+        self._emit("note", text=f"launching {network.workers} workers")
         group = WorkerGroup(
             hosts=hosts,
             rank_command=[str(self._native / "join_rank"), str(self._socket)],
             folder=self._folder,
             environment=self._environment,
-            on_step=lambda step: self._say_step(step),
+            on_step=self._say_step,
         )
         try:
             self._emit("facts", mpi=group.mpi_library)
@@ -178,7 +169,7 @@ class Session:
             )
             return seconds * cell.compute_scale
 
-        def say(phase: str, step: int) -> None:
+        def say(phase: str, _: int) -> None:
             self._phase = phase
 
         measurement = Measurement(
@@ -197,12 +188,9 @@ class Session:
             profile={"device": profile.device, "kind": str(profile.kind), "digest": profile.digest},
         )
 
-    @functools.cache  # noqa: B019  # one session per process
-    def _links_by_host(self, rank: int, target: int) -> int:
-        assert self._network is not None
-        wiring = self._network.wiring
-        return sum(end.node in wiring.workers for end in wiring.path(rank, target))
-
     def _host_links(self, rank: int, address: str) -> int:
         """How many hosts transmit a packet from a rank to an address."""
-        return self._links_by_host(rank, int(address.rsplit(".", 1)[1]) - 1)
+        assert self._network is not None
+        wiring = self._network.wiring
+        target = int(address.rsplit(".", 1)[1]) - 1
+        return sum(end.node in wiring.workers for end in wiring.path(rank, target))

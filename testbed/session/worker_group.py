@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -32,7 +33,7 @@ START_TIMEOUT_S = 120.0
 R = TypeVar("R", bound=Reply)
 
 
-class WorkerFailure(LabError):
+class WorkerFailure(LabError):  # noqa: N818 (the word of the event and the document: the cell has failed)
     """A worker raised, died or fell silent: the cell under way has no result, and the group must be closed."""
 
 
@@ -49,7 +50,7 @@ class WorkerGroup:
         rank_command: Sequence[str],
         folder: Path,
         environment: Mapping[str, str],
-        on_step: Callable[[int], None] = lambda step: None,
+        on_step: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._on_step = on_step
         control = folder / f"control-{time.monotonic_ns()}"
@@ -100,8 +101,11 @@ class WorkerGroup:
 
         Raises WorkerFailure when a worker answers with a failure, dies, or is silent for `timeout_s`.
         """
-        for connection, command in zip(self._connections, commands, strict=True):
-            connection.send(command)
+        for rank, (connection, command) in enumerate(zip(self._connections, commands, strict=True)):
+            try:
+                connection.send(command)
+            except OSError as error:
+                raise WorkerFailure(f"worker {rank} died") from error
         replies: dict[int, R] = {}
         deadline = time.monotonic() + timeout_s
         waiting = {connection: rank for rank, connection in enumerate(self._connections)}
@@ -134,10 +138,8 @@ class WorkerGroup:
     def close(self, patience_s: float = 10.0) -> None:
         """End the workers: ask, then, after `patience_s`, kill mpiexec, which takes its ranks along."""
         for connection in self._connections:
-            try:
+            with contextlib.suppress(OSError):  # that worker is gone already
                 connection.send(Quit())
-            except OSError:
-                pass  # that worker is gone already
         if not self._connections:
             patience_s = 0.0
         try:

@@ -30,13 +30,14 @@ def installed(cell: Cell) -> Cell:
     _check_network(cell.network)
     _check_graph(cell.graph, cell.network.workers)
     _check_name("workload", cell.workload, workloads.names())
-    _check_profile(cell)
-    return dataclasses.replace(
+    completed = dataclasses.replace(
         cell,
         device=profiles.absolute(cell.device),
         algorithm_options=algorithms.options(cell.algorithm, cell.algorithm_options).model_dump(),
         codec_options=create_codec(cell.codec, cell.codec_options).options.model_dump(),
     )
+    _check_profile(completed)
+    return completed
 
 
 @cache

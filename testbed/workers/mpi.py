@@ -1,4 +1,7 @@
-"""mpi4py, imported without initialising MPI: the fork server imports it once, and a worker initialises after its fork."""
+"""mpi4py, imported without initialising MPI.
+
+The fork server imports it once, and a worker initialises it after its fork.
+"""
 
 import mpi4py
 

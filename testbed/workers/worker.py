@@ -11,7 +11,6 @@ import torch
 from testbed.workers.cell_runner import CellRunner
 from testbed.workers.counters import interface_totals, own_sockets
 from testbed.workers.mpi import MPI
-from testbed.workers.transport import connect_all
 from testbed.workers.protocol import (
     CONTROL_VARIABLE,
     Block,
@@ -25,6 +24,7 @@ from testbed.workers.protocol import (
     Snapshot,
     StepTaken,
 )
+from testbed.workers.transport import connect_all
 
 
 class Worker:

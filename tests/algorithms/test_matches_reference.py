@@ -16,7 +16,7 @@ from algorithms.graphs import create_graph
 from algorithms.references.ecd_psgd import EcdPsgdReference
 from algorithms.references.reference import REFERENCES, Matrix, Reference, Setting
 
-STEPS = 20
+STEPS = 10
 RATE = 0.1
 PARAMETERS = 101  # a multiple of no number of workers and of no bucket
 FLOAT32_ROUNDING = 2.0**-24
@@ -114,10 +114,10 @@ def one_level(codec: Any, largest_norm: float) -> float:
     return float(codec.step) if codec.name == "grid" else 0.0
 
 
-@pytest.mark.parametrize("workers", [2, 3, 4, 7, 8])
+@pytest.mark.parametrize("workers", [2, 3, 8])  # two ends of one link; an odd ring; a chunk of each size
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(map(str, variant)))
 def test_matches_reference(variant, workers):
-    """To float rounding, 20 steps long: a step rounds a component at most n + 8 times; values are below 2.
+    """To float rounding, 10 steps long: a step rounds a component at most n + 8 times; values are below 2.
 
     A difference of rounding before a stochastic rounding turns it the other way once in about 1e5 times. Such
     components differ by one level at most, rarer than 1 in 1000; the reference then goes on from there.
@@ -137,7 +137,7 @@ def test_matches_reference(variant, workers):
     assert np.abs(pair.X).max() < 2
 
 
-@pytest.mark.parametrize("workers", [2, 3, 8])
+@pytest.mark.parametrize("workers", [2, 7])
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(map(str, variant)))
 @pytest.mark.parametrize("parameters", [1, 5, 101])  # fewer than workers, too: some chunks are empty
 def test_declared_bytes_are_the_bytes_handed_over(variant, workers, parameters):

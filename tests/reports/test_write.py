@@ -21,6 +21,19 @@ def run(tables, tmp_path_factory):
     return reports.write(tables.make(**SMALL), tables.provenance, tmp_path_factory.mktemp("run") / "figures")
 
 
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are drawn and their files named, but empty: for tests that read pages."""
+
+    def save(figure, folder, name):
+        files = [folder / f"{name}{suffix}" for suffix in (".png", ".svg")]
+        for file in files:
+            file.touch()
+        return files
+
+    monkeypatch.setattr("reports.canvas.save", save)
+
+
 class Tags(HTMLParser):
     """The names of a page's elements, its links and its text."""
 
@@ -84,7 +97,7 @@ def test_every_figure_says_where_it_comes_from(run):
 
 
 @pytest.mark.parametrize("provenance", [{}, {"name": None, "git_commit": None, "date": None}])
-def test_missing_provenance_is_said_to_be_unknown(tables, tmp_path, provenance):
+def test_missing_provenance_is_said_to_be_unknown(tables, tmp_path, unrendered, provenance):
     reports.write(tables.make(**ONE), provenance, tmp_path)
     assert "commit unknown" in Tags((tmp_path / "index.html").read_text()).text
 
@@ -105,7 +118,7 @@ def test_a_run_of_failures_lists_their_reasons_and_draws_nothing(tables, tmp_pat
     assert text.count("guest hung") == len(table)
 
 
-def test_unfaithful_cells_are_listed(tables, tmp_path):
+def test_unfaithful_cells_are_listed(tables, tmp_path, unrendered):
     table = tables.make(**ONE)
     table.loc[table["algorithm"] == "d-psgd", "faithful"] = False
     text = Tags(reports.write(table, tables.provenance, tmp_path)[0].read_text()).text
@@ -128,7 +141,7 @@ def test_hostile_names_are_shown_and_never_obeyed(tables, tmp_path):
     assert HOSTILE in Tags(written[0].read_text()).text
 
 
-def test_names_that_become_the_same_letters_keep_their_files_apart(tables, tmp_path):
+def test_names_that_become_the_same_letters_keep_their_files_apart(tables, tmp_path, unrendered):
     table = tables.make(**ONE, topologies=["a b", "a-b"])
     written = reports.write(table, tables.provenance, tmp_path)
     assert len(written) == len(set(written)) == 1 + 2 * 2 * 6

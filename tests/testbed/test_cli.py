@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from testbed.cli import cli
@@ -20,8 +22,10 @@ def gradwire(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def run(sweep_file: Path, scripted: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run of four cells, its figures not drawn."""
-    monkeypatch.setattr("reports.write", lambda table, provenance, folder: [])
+    """A run of four cells, with an index but without figures, which take seconds."""
+    writing = importlib.import_module("reports.write")  # the package's attribute of that name is the function
+    monkeypatch.setattr(writing, "figure_kinds", list)
+    monkeypatch.setattr(writing, "page_kinds", list)
     folder = sweep_file.parent / "run"
     request = Request(file=sweep_file, run=folder, jobs=1)
     run_sweep(request, scripted.ScriptedLab(), Console(quiet=True), complete=lambda cell: cell)
@@ -56,6 +60,7 @@ def test_help_imports_nothing_slow() -> None:
         (["sweep", "/nowhere/x.yaml"], "gradwire: sweep file /nowhere/x.yaml does not exist"),
         (["table", "/nowhere"], "gradwire: /nowhere is no run folder"),
         (["report", "/nowhere"], "gradwire: /nowhere is no run folder"),
+        (["sweep", "x.yaml", "--lab", "cloud"], "'cloud' is not one of 'auto', 'virtual'"),
         (["swep"], "No such command 'swep'"),
         (["sweep"], "Missing argument 'FILE'"),
         (["table", "x", "--format", "xlsx"], "'xlsx' is not one of"),
@@ -77,9 +82,32 @@ def test_table_and_report_of_a_run(run: Path) -> None:
     table = gradwire("table", str(run), "--format", "markdown")
     assert table.returncode == 0 and len(table.stdout.splitlines()) == 2 + 4
     (run / "table.parquet").unlink()
-    report = gradwire("report", str(run))
-    assert report.returncode == 0 and (run / "table.parquet").is_file()
+    report = CliRunner().invoke(cli, ["report", str(run)])
+    assert report.exit_code == 0 and (run / "table.parquet").is_file()
     assert Path(report.stdout.removeprefix("figures: ").strip()).is_file()
+
+
+def test_a_full_disk_is_said_without_a_traceback(run: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", MAIN, "table", str(run)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "gradwire: [Errno 28] No space left on device\n"
+
+
+def test_sweep_hands_on_what_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Request] = []
+    monkeypatch.setattr("testbed.sweep.run_sweep", lambda request, *_: asked.append(request))
+    CliRunner().invoke(cli, ["sweep", "x.yaml", "--run", "r", "--lab", "virtual", "--only", "seed=1", "--jobs", "2"])
+    assert asked == [Request(file=Path("x.yaml"), run=Path("r"), lab="virtual", only=("seed=1",), jobs=2)]
+
+
+def test_profile_hands_on_what_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr("testbed.profiles.measure.measure_profile", lambda **named: asked.update(named))
+    CliRunner().invoke(cli, ["profile", "--output", "own.yaml", "--workload", "resnet20", "--batch-size", "64"])
+    asked.pop("say")
+    assert asked == {"device": "cpu", "workloads": ("resnet20",), "batch_size": 64, "output": Path("own.yaml")}
 
 
 def test_a_reader_that_leaves_early_is_no_fault_to_see(run: Path) -> None:

@@ -15,7 +15,6 @@ from testbed.workloads.partition import Batches
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
     monkeypatch.setenv("GRADWIRE_CACHE", str(tmp_path))
 
 

@@ -123,6 +123,18 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(
     assert sweep(rest) == 0 and len(rest.measured) == 4 - kept
 
 
+def test_a_full_disk_while_drawing_is_one_sentence(
+    sweep: Sweeper, scripted: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(table, provenance, folder) -> list[Path]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "fastest.png"))
+
+    monkeypatch.setattr("reports.write", full)
+    with pytest.raises(LabError, match=r"the disk is full: .*fastest.png could not be written; .* make room"):
+        sweep(scripted.ScriptedLab())
+    assert len(sweep.cells()) == 4
+
+
 def test_a_lab_that_ends_without_a_word_is_no_success(sweep: Sweeper, scripted: ModuleType) -> None:
     lab = scripted.ScriptedLab()
     lab.run = lambda cells, report, stop, jobs: None

@@ -6,6 +6,7 @@ file. `time-travel=inf-cpu` advances the guest's clock only while all its proces
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -134,10 +135,8 @@ class Guest:
         except psutil.NoSuchProcess:
             family = [self._process]
         for process in family:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                pass
         self._process.wait()
 
     def last_words(self) -> str:

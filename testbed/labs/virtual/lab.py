@@ -140,6 +140,7 @@ class Lane:
         self._batch: Batch | None = None  # claimed and not done
         self._ended: set[str] = set()  # cells of that batch
         self._under_way: str | None = None
+        self._started_s = 0.0  # of that cell, on this machine's clock
         self._ready = False
         self._last_event_s = 0.0
 
@@ -199,13 +200,13 @@ class Lane:
             case "batch-done":
                 self._batch = None
             case "started":
-                self._under_way = event["cell_id"]
+                self._under_way, self._started_s = event["cell_id"], time.monotonic()
                 self._report(CellStarted(self._number, **event))
             case "step":
                 self._report(CellProgress(self._number, **event))
             case "finished":
                 self._end_cell(event["cell_id"])
-                event["measurement"]["lane"] = self._number
+                event["measurement"] |= {"lane": self._number, "wall_s": time.monotonic() - self._started_s}
                 self._report(CellFinished(self._number, **event))
             case "failed":
                 self._end_cell(event["cell_id"])

@@ -108,6 +108,10 @@ class EventWriter:
         """Append one event."""
         self._file.write(json.dumps({"event": kind, **values}) + "\n")
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 class EventReader:
     """Follows a file of events that may not be there yet, and whose last line may be under way."""

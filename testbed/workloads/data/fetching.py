@@ -1,7 +1,7 @@
 """`make data`: gets the stand-in data set through the machine's own package manager, without root.
 
-`apt-get download` verifies the package against the distribution's signatures; the files are then compared
-with the checksums pinned in `fashion_mnist`.
+apt verifies the package against the distribution's signatures; the files are then compared with the
+checksums pinned in `fashion_mnist`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from testbed.apt import Apt
 from testbed.cache import building
 from testbed.command import run
 from testbed.errors import LabError, UserError
@@ -23,7 +24,6 @@ from testbed.workloads.data.fashion_mnist import (
 )
 
 PACKAGE = "dataset-fashion-mnist"
-_DOWNLOAD_TIMEOUT_S = 900.0
 
 
 def fetch(say: Callable[[str], None]) -> Path:
@@ -59,17 +59,16 @@ def _download(unfinished: Path, say: Callable[[str], None]) -> None:
     scratch = unfinished / "package"
     scratch.mkdir()
     say(f"downloading Debian's package {PACKAGE} (31 MB)")
+    apt = Apt(scratch)
     try:
-        # apt's sandbox user cannot write to a folder of ours; the download needs no privilege to give up
-        own_user = ("-o", "APT::Sandbox::User=root")
-        run(["apt-get", *own_user, "download", PACKAGE], cwd=scratch, timeout_s=_DOWNLOAD_TIMEOUT_S)
+        apt.update()
+        package = apt.download(PACKAGE)
         say("unpacking and verifying it")
-        for archive in scratch.glob("*.deb"):
-            run(["dpkg-deb", "-x", archive, scratch])
+        run(["dpkg-deb", "-x", package.file, scratch])
     except LabError as error:
         raise UserError(
-            f"package {PACKAGE} cannot be fetched: {error}. Run `apt-get update` as root and try again, or "
-            f"put Fashion-MNIST's four IDX files into $TESTBED_DATA/{FASHION_MNIST.name}"
+            f"package {PACKAGE} cannot be fetched: {error}. See that apt's sources name a Debian archive that "
+            f"answers, or put Fashion-MNIST's four IDX files into $TESTBED_DATA/{FASHION_MNIST.name}"
         ) from error
     for name in CHECKSUMS:
         path = find_file(scratch / SYSTEM_FOLDER.relative_to("/"), name)

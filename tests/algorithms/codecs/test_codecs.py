@@ -18,7 +18,7 @@ from algorithms.finite import NonFiniteError
 
 CODECS: list[tuple[str, dict[str, Any]]] = [
     ("fp32", {}),
-    *[("qsgd", {"bits": bits, "bucket": 16}) for bits in range(2, 9)],
+    *[("qsgd", {"bits": bits, "bucket": 16}) for bits in (2, 3, 5, 8)],  # test_packing has all the widths
     ("qsgd", {"norm": "l2", "bucket": 16}),
     ("qsgd", {"norm": "l2", "bucket": "vector", "bits": 4}),
     ("qsgd", {}),
@@ -162,12 +162,12 @@ def test_read_only_payloads_are_decoded():
     [(name, options) for name, options in CODECS if name != "fp32"],
 )
 def test_unbiased_within_its_variance(name, options):
-    """Mean of 400 draws: within 6 standard deviations, where one draw's is half a level at most."""
+    """Mean of 200 draws: within 6 standard deviations, where one draw's is half a level at most."""
     codec = create_codec(name, options)
     vector = torch.randn(200, generator=draws(5)).mul_(0.25).clamp_(-0.8, 0.8)
-    runs = torch.stack([coded(codec, vector, draws(seed)) for seed in range(400)])
+    runs = torch.stack([coded(codec, vector, draws(seed)) for seed in range(200)])
     level = _levels(codec, vector)
-    assert bool(((runs.mean(dim=0) - vector).abs() <= 6 * 0.5 * level / math.sqrt(400) + 1e-6).all())
+    assert bool(((runs.mean(dim=0) - vector).abs() <= 6 * 0.5 * level / math.sqrt(200) + 1e-6).all())
     assert bool((runs.var(dim=0) <= 0.25 * level**2 * 1.5 + 1e-9).all())
     assert bool(((runs - vector).abs() <= level * (1 + 1e-5) + 1e-6).all())
 

@@ -66,6 +66,12 @@ def test_exchange_with_two_neighbours_shares_one_port_on_a_star():
     assert terms.delays == pytest.approx(0.065e-3)
 
 
+def test_data_that_goes_both_ways_carries_its_own_acknowledgements():
+    assert gossip().ack_share == 0
+    assert model.ring_allreduce(paths(workers=2), VALUES).ack_share == 0
+    assert model.ring_allreduce(paths(workers=3), VALUES).ack_share > 0
+
+
 def test_two_workers_have_one_neighbour():
     assert gossip(workers=2).serialisation == pytest.approx(gossip().serialisation / 2)
 

@@ -83,6 +83,12 @@ def test_a_device_that_is_not_here_is_named() -> None:
         measure.measure_profile(workloads=[], batch_size=8, device="warp", say=lambda _: None)
 
 
+@pytest.mark.parametrize("folder", ["/dev/null", "/proc"])
+def test_an_output_that_cannot_be_written_is_refused_before_measuring(folder: str) -> None:
+    with pytest.raises(UserError, match=f"output folder {folder}.*: give another"):
+        measure.measure_profile(workloads=[], batch_size=8, output=Path(folder, "new/own.yaml"), say=pytest.fail)
+
+
 def test_too_few_samples_are_refused() -> None:
     with pytest.raises(UserError, match="at least 4, got 2 and 40"):
         measure.measure_profile(workloads=[], batch_size=2, say=lambda _: None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed import profiles
 from testbed.errors import UserError
 from testbed.specification import load_plan
 
@@ -21,6 +22,32 @@ def load(folder: Path, **keys: str):
 def test_options_are_completed_so_that_equal_cells_are_one(tmp_path: Path) -> None:
     (cell,) = load(tmp_path, codec="[qsgd, {name: qsgd, bits: 8}]").cells
     assert cell.codec_options["bits"] == 8
+
+
+def test_a_profile_is_named_or_a_users_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = Path(profiles.__file__).with_name("a100.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(shipped)
+    named, own = load(tmp_path, device="[a100, mine.yaml]").cells
+    assert (named.device, own.device) == ("a100", str(tmp_path / "mine.yaml"))
+
+
+def test_a_device_without_a_profile_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADWIRE_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"device cpu has not been measured .*: run `gradwire profile`"):
+        load(tmp_path, device="cpu")
+    with pytest.raises(UserError, match=r"absent.yaml cannot be read"):
+        load(tmp_path, device="./absent.yaml")
+
+
+def test_a_profile_must_know_the_workload_and_the_codec(tmp_path: Path) -> None:
+    text = Path(profiles.__file__).with_name("a100.yaml").read_text()
+    own = tmp_path / "own.yaml"
+    own.write_text(text.replace("  resnet20:", "  vgg16:"))
+    with pytest.raises(UserError, match="has no workload 'resnet20', only vgg16"):
+        load(tmp_path, device=str(own))
 
 
 @pytest.mark.parametrize(

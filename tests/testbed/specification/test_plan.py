@@ -39,6 +39,13 @@ def test_lists_are_multiplied_in_the_order_of_declaration(plan_of) -> None:
     assert len({cell.id for cell in plan.cells}) == 8
 
 
+def test_a_lab_given_takes_the_place_of_all_that_the_file_names(tmp_path: Path) -> None:
+    path = tmp_path / "trial.yaml"
+    path.write_text(BASE + "lab: [auto, host]\ninclude:\n  - {lab: host, seed: 2}\n  - {seed: 3}\n")
+    cells = load_plan(path, lambda: "host", lambda cell: cell, lab="virtual").cells
+    assert [(cell.lab, cell.seed) for cell in cells] == [("virtual", seed) for seed in (1, 2, 3)]
+
+
 def test_the_same_cell_written_twice_is_one(plan_of) -> None:
     assert len(plan_of(BASE.replace("0.13 ms", "[0.13 ms, 130us]")).cells) == 1
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from testbed.apt import Package
 from testbed.errors import LabError, UserError
 from testbed.workloads import data
 from testbed.workloads.data import cifar10, fashion_mnist, fetching
@@ -136,31 +137,43 @@ def test_a_pickle_that_names_anything_but_arrays_is_refused(tmp_path: Path) -> N
 def test_fetch_downloads_once_and_leaves_the_four_files(
     tmp_path: Path, pinned: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commands: list[str] = []
+    done: list[str] = []
 
-    def run(argv: list[Any], cwd: Path = tmp_path, timeout_s: float | None = None) -> str:
-        commands.append(argv[0])
-        if argv[0] == "apt-get":
-            (cwd / "package.deb").touch()
-        else:
-            place(argv[3] / fashion_mnist.SYSTEM_FOLDER.relative_to("/"))
+    class ScriptedApt:
+        """Has no lists until it is updated, as on a machine where nobody ran apt."""
+
+        def __init__(self, folder: Path) -> None:
+            self.folder, self.updated = folder, False
+
+        def update(self) -> None:
+            self.updated = True
+
+        def download(self, name: str) -> Package:
+            assert self.updated
+            done.append(name)
+            return Package(name=name, version="1", file=self.folder / "package.deb")
+
+    def unpack(argv: list[Any]) -> str:
+        assert argv[:2] == ["dpkg-deb", "-x"] and argv[2].name == "package.deb"
+        place(argv[3] / fashion_mnist.SYSTEM_FOLDER.relative_to("/"))
         return ""
 
-    monkeypatch.setattr(fetching, "run", run)
+    monkeypatch.setattr(fetching, "Apt", ScriptedApt)
+    monkeypatch.setattr(fetching, "run", unpack)
     folder = data.fetch(lambda _: None)
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.gz" for name in CONTENT)
-    assert data.fetch(lambda _: None) == folder and commands == ["apt-get", "dpkg-deb"]
+    assert data.fetch(lambda _: None) == folder and done == [fetching.PACKAGE]
     (folder / "t10k-images-idx3-ubyte.gz").unlink()
     data.fetch(lambda _: None)
-    assert commands == ["apt-get", "dpkg-deb"] * 2
+    assert done == [fetching.PACKAGE] * 2
 
 
 def test_a_failed_download_says_what_to_do_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(argv: list[Any], **_: Any) -> str:
-        raise LabError("command apt-get failed with status 100: Unable to locate package")
+        raise LabError("command apt-get failed with status 100: no archive answers")
 
-    monkeypatch.setattr(fetching, "run", run)
-    with pytest.raises(UserError, match=r"Unable to locate package\. Run `apt-get update` as root"):
+    monkeypatch.setattr("testbed.apt.run", run)
+    with pytest.raises(UserError, match=r"no archive answers\. See that apt's sources .* \$TESTBED_DATA/fashion-mnist"):
         data.fetch(lambda _: None)
     assert not fashion_mnist.fetched_folder().exists()
 

@@ -9,11 +9,6 @@ from testbed.workloads.gradients import LiveGradients
 from testbed.workloads.partition import Batches
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def tiny_workload(seed: int = 1) -> workloads.Workload:
     random = np.random.default_rng(5)
     images = random.integers(0, 256, (12, 1, 28, 28), np.uint8)

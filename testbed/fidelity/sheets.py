@@ -1,0 +1,169 @@
+"""The rows as tables of text, for a terminal and for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rich.table import Table
+
+from testbed.cell import Cell, Network
+from testbed.fidelity.rows import (
+    RTT_WITHIN_S,
+    SAME_WITHIN,
+    SOCKET_WITHIN,
+    STEP_WITHIN,
+    STEP_WITHIN_AT_10_GBIT,
+    STEP_WITHIN_OF_MANY,
+    BytesRow,
+    ModelRow,
+    ProbeRow,
+    SameRow,
+)
+from testbed.specification.units import format_rate, format_time
+
+TERM_HEADINGS = {
+    "serialisation": "payload",
+    "headers": "headers",
+    "mpi_header": "MPI header",
+    "ack_share": "ACKs",
+    "store_and_forward": "store+forward",
+    "delays": "delays",
+    "slow_start": "slow start",
+}
+
+Row = TypeVar("Row", ModelRow, ProbeRow, SameRow, BytesRow)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table of text. Its last column says whether the row met the target."""
+
+    title: str
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    misses: Sequence[str]  # the rows that did not, in words
+
+
+def _sheet(
+    title: str, note: str, columns: Sequence[str], rows: Sequence[Row], values: Callable[[Row], Sequence[str]]
+) -> Sheet:
+    texts = [(*values(row), "yes" if row.met else "NO") for row in rows]
+    columns = (*columns, "met")
+    misses = [
+        f"{title}: " + ", ".join(f"{name} {value}" for name, value in zip(columns, text, strict=True) if name != "met")
+        for row, text in zip(rows, texts, strict=True)
+        if not row.met
+    ]
+    return Sheet(title=title, note=note, columns=columns, rows=texts, misses=misses)
+
+
+def model_sheet(rows: Sequence[ModelRow]) -> Sheet:
+    """Measured, model, ratio, and the model's terms, in milliseconds."""
+
+    def values(row: ModelRow) -> tuple[str, ...]:
+        terms = (_ms(getattr(row.terms, name)) for name in TERM_HEADINGS)
+        ratio = f"{row.ratio:.4f}"
+        return (*_of_cell(row.cell), _ms(row.measured_s), _ms(row.terms.total), ratio, *terms)
+
+    return _sheet(
+        "Step against model",
+        f"Milliseconds; the median step. Target: within {STEP_WITHIN:.0%}, at 10 Gbit/s {STEP_WITHIN_AT_10_GBIT:.0%}, "
+        f"with 24 workers {STEP_WITHIN_OF_MANY:.0%}. No term is fitted; slow start is over when warm-up ends.",
+        (*CELL_COLUMNS, "measured", "model", "ratio", *TERM_HEADINGS.values()),
+        rows,
+        values,
+    )
+
+
+def probe_sheet(rows: Sequence[ProbeRow]) -> Sheet:
+    """Round trip and goodput of every network."""
+
+    def values(row: ProbeRow) -> tuple[str, ...]:
+        return (
+            *_of_network(row.network),
+            f"{row.rtt_s * 1e6:.2f}",
+            f"{row.rtt_expected_s * 1e6:.2f}",
+            f"{row.goodput_bit_per_s / 1e6:.3f}",
+            f"{row.goodput_expected_bit_per_s / 1e6:.3f}",
+            "yes" if row.faithful else "no",
+        )
+
+    return _sheet(
+        "Probes",
+        f"Round trip of 98 bytes in microseconds (target: within {RTT_WITHIN_S * 1e6:g}), "
+        "goodput of one TCP stream in Mbit/s; all streams at once: within the lab's tolerance.",
+        (*NETWORK_COLUMNS, "RTT", "expected", "goodput", "expected goodput", "all paths faithful"),
+        rows,
+        values,
+    )
+
+
+def same_sheet(title: str, note: str, rows: Sequence[SameRow]) -> Sheet:
+    """One cell in different circumstances."""
+
+    def values(row: SameRow) -> tuple[str, ...]:
+        steps = " ".join(_ms(step) for step in row.steps_s)
+        return (*_of_cell(row.cell), steps, f"{row.difference:.3%}")
+
+    target = f" Target: at most {SAME_WITHIN:.1%} between the shortest and the longest."
+    return _sheet(title, note + target, (*CELL_COLUMNS, "median steps, ms", "difference"), rows, values)
+
+
+def bytes_sheet(rows: Sequence[BytesRow]) -> Sheet:
+    """Bytes per step at every place that counts them."""
+
+    def values(row: BytesRow) -> tuple[str, ...]:
+        counts = (row.declared, row.handed, row.socket - row.mpi_headers, row.interfaces, row.unexplained)
+        return (*_of_cell(row.cell), *(f"{count:.10g}" for count in counts), f"{row.socket_difference:.4%}")
+
+    return _sheet(
+        "Bytes",
+        "Per step, of all workers. Target: declared = handed to MPI; sockets, less MPI's headers, within "
+        f"{SOCKET_WITHIN:.1%} of that; nothing on the interfaces unexplained.",
+        (*CELL_COLUMNS, "declared", "handed over", "sockets", "interfaces", "unexplained", "sockets off by"),
+        rows,
+        values,
+    )
+
+
+def as_table(sheet: Sheet) -> Table:
+    """For a terminal."""
+    table = Table(title=sheet.title, caption=sheet.note)
+    for index, column in enumerate(sheet.columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*row, style=None if row[-1] == "yes" else "bold red")
+    return table
+
+
+def as_markdown(sheet: Sheet) -> str:
+    """For the documentation."""
+    lines = [
+        f"## {sheet.title}",
+        "",
+        sheet.note,
+        "",
+        "| " + " | ".join(sheet.columns) + " |",
+        "|---" * len(sheet.columns) + "|",
+        *("| " + " | ".join(row) + " |" for row in sheet.rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+NETWORK_COLUMNS = ("workers", "rate", "latency")
+CELL_COLUMNS = ("exchange", *NETWORK_COLUMNS)
+
+
+def _of_network(network: Network) -> tuple[str, ...]:
+    return str(network.workers), format_rate(network.bandwidth_bit_per_s), format_time(network.latency_s)
+
+
+def _of_cell(cell: Cell) -> tuple[str, ...]:
+    return f"{cell.algorithm} {cell.codec}", *_of_network(cell.network)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.5g}"

@@ -1,0 +1,249 @@
+"""The virtual lab as the testbed sees it: cells in, events out, nothing left behind. Every test boots guests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from testbed import clean
+from testbed.cache import CACHE_VARIABLE
+from testbed.cell import Cell, Network, Steps
+from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event
+from testbed.labs.virtual import lab as virtual_lab
+from testbed.labs.virtual import native
+from testbed.labs.virtual.lab import VirtualLab
+from testbed.results import documents
+
+pytestmark = [pytest.mark.virtual, pytest.mark.timeout(180), pytest.mark.usefixtures("built_kernel")]
+
+PROGRAM = Path(__file__).with_name("lab_program.py")
+CHECKOUT = Path(__file__).parents[4]
+NOBODY = 65534
+LONG = Steps(measured=5000)  # takes minutes: something happens to it before
+
+Guests = Callable[[], list[psutil.Process]]
+
+
+def cell(topology: str = "star", workers: int = 2, **more: Any) -> Cell:
+    network = Network(
+        topology=topology,
+        workers=workers,
+        arity=2 if topology == "tree" else None,
+        bandwidth_bit_per_s=more.pop("bandwidth_bit_per_s", 100e6),
+        latency_s=1e-3,
+        queue_bytes=2**20,
+    )
+    values: dict[str, Any] = {
+        "lab": "virtual",
+        "network": network,
+        "algorithm": "allreduce",
+        "codec": "fp32",
+        "graph": "ring",
+        "workload": "vector-20000",
+        "batch_size": 1,
+        "device": "instant",
+        "gradients": "none",
+    }
+    return Cell(**values | more)
+
+
+class Outcome:
+    """What became of cells, by their ids."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.started = threading.Event()
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, CellProgress):
+            self.started.set()
+
+    @property
+    def finished(self) -> dict[str, dict[str, Any]]:
+        return {event.cell_id: event.measurement for event in self.events if isinstance(event, CellFinished)}
+
+    @property
+    def failed(self) -> dict[str, str]:
+        return {event.cell_id: event.reason for event in self.events if isinstance(event, CellFailed)}
+
+
+def run(cells: Sequence[Cell], outcome: Callable[[Event], None], stop: threading.Event | None = None) -> None:
+    VirtualLab().run(cells, outcome, stop or threading.Event(), jobs=1)
+
+
+MEASURED = (cell("star", 3), cell("ring", 4, algorithm="d-psgd", graph="complete"), cell("tree", 4, codec="qsgd"))
+IMPOSSIBLE = cell("star", 3, algorithm="no-such")  # on the network of the first, before it
+
+
+@pytest.fixture(scope="module")
+def outcome(built_kernel: Path) -> Outcome:
+    """Of one guest that measures on three topologies."""
+    outcome = Outcome()
+    run((IMPOSSIBLE, *MEASURED), outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured.network.topology)
+def test_a_finished_cell_has_a_whole_document(outcome: Outcome, measured: Cell) -> None:
+    assert measured.id in outcome.finished, outcome.failed
+    document = documents.finished(measured, outcome.finished[measured.id])
+    assert [len(repetition["step_s"]) for repetition in document["repetitions"]] == [10, 10, 10]
+    assert document["probe"]["faithful"], document["probe"]
+    assert document["warmup"]["settled"]
+    assert document["lane"] == 0
+    assert 0 < document["wall_s"] < 100
+
+
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured.network.topology)
+def test_every_byte_is_declared_handed_over_and_explained(outcome: Outcome, measured: Cell) -> None:
+    found = outcome.finished[measured.id]["bytes"]
+    assert found["declared_per_step"] == found["handed_per_step"] > 0
+    assert found["socket_per_step"] == pytest.approx(
+        found["handed_per_step"] + found["mpi_header_per_step"], rel=1e-3, abs=0
+    )
+    on_interfaces = found["interface"]
+    assert abs(on_interfaces["unexplained"]) < 1e-3 * on_interfaces["total"], on_interfaces
+    assert (on_interfaces["transit"] > 0) == (measured.network.topology == "ring")  # opposite workers of four
+
+
+def test_a_worker_that_raises_fails_its_cell_alone(outcome: Outcome) -> None:
+    assert list(outcome.failed) == [IMPOSSIBLE.id]
+    assert "ValueError: algorithm is 'no-such'" in outcome.failed[IMPOSSIBLE.id]
+    assert len(outcome.finished) == len(MEASURED)
+
+
+def test_two_runs_of_a_cell_take_the_same_emulated_time(outcome: Outcome, runtime: Path) -> None:
+    again = Outcome()
+    run(MEASURED[:1], again)
+    first, second = (of.finished[MEASURED[0].id]["repetitions"] for of in (outcome, again))
+    for one, other in zip(first, second, strict=True):
+        assert sum(one["step_s"]) == pytest.approx(sum(other["step_s"]), rel=0.005)
+
+
+def test_a_killed_guest_costs_the_cell_under_way_and_is_replaced(runtime: Path, guests: Guests) -> None:
+    doomed, *others = (cell(steps=LONG), cell(algorithm="d-psgd"), cell(bandwidth_bit_per_s=50e6))
+    outcome = Outcome()
+
+    def report(event: Event) -> None:
+        outcome(event)
+        if isinstance(event, CellProgress) and event.cell_id == doomed.id:
+            for guest in guests():
+                guest.send_signal(signal.SIGKILL)
+
+    run((doomed, *others), report)
+    assert list(outcome.failed) == [doomed.id]
+    assert "the guest died" in outcome.failed[doomed.id]
+    assert set(outcome.finished) == {other.id for other in others}
+
+
+@pytest.fixture
+def spinning_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two emulated seconds after its first launch, a worker's host begins to compute and never sleeps."""
+    real = native.ensure()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "native")
+        shutil.copytree(real, folder)
+        once = Path(name, "once")
+        once.touch()
+        spin = f"if rm {once} 2>/dev/null; then (sleep 2; while :; do :; done) & fi"
+        (folder / "join_rank").write_text(f'#!/bin/sh\n{spin}\nexec {real}/join_rank "$@"\n')
+        monkeypatch.setattr(native, "ensure", lambda: folder)
+        yield
+
+
+def test_a_process_that_spins_is_noticed(
+    runtime: Path, spinning_worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_lab, "SILENCE_S", 15.0)
+    hung, other = cell(steps=LONG), cell(algorithm="d-psgd")
+    outcome = Outcome()
+    run((hung, other), outcome)
+    assert list(outcome.failed) == [hung.id]
+    assert "made no progress for 15 s" in outcome.failed[hung.id]
+    assert list(outcome.finished) == [other.id]
+
+
+def test_a_run_that_is_stopped_returns_soon_and_leaves_nothing(runtime: Path, guests: Guests) -> None:
+    outcome, stop = Outcome(), threading.Event()
+    thread = threading.Thread(target=run, args=([cell(steps=LONG)], outcome, stop))
+    thread.start()
+    assert outcome.started.wait(60)
+    assert guests()
+    stop.set()
+    began_s = time.monotonic()
+    thread.join()
+    assert time.monotonic() - began_s < 5
+    assert guests() == []
+    assert list(runtime.glob("gradwire/*")) == []
+    assert not outcome.finished and not outcome.failed
+
+
+def lab_process(cells: Sequence[Cell], folder: Path, *prefix: str, **environment: str) -> subprocess.Popen[str]:
+    file = folder / "cells.json"
+    file.write_text(json.dumps([one.to_json() for one in cells]))
+    file.chmod(0o644)
+    return subprocess.Popen(
+        [*prefix, sys.executable, PROGRAM, file],
+        env={**os.environ, **environment},
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_guests_end_with_a_killed_lab_and_the_next_run_clears_up(
+    runtime: Path, guests: Guests, tmp_path: Path
+) -> None:
+    with lab_process([cell(steps=LONG)], tmp_path) as process:
+        assert process.stdout is not None
+        assert any(line.startswith(CellStarted.__name__) for line in process.stdout)
+        family = {*guests(), *(child for guest in guests() for child in guest.children(recursive=True))}
+        assert family
+        process.kill()
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert not alive
+    (spool,) = runtime.glob("gradwire/gradwire-*")
+    assert clean.reap() == [f"spool folder {spool}"]
+
+
+@pytest.fixture
+def nobodys_folder(built_kernel: Path) -> Iterator[Path]:
+    """A folder of an ordinary user's, with a cache of what set-up makes."""
+    if os.getuid() != 0:
+        pytest.skip("not root: all the other tests have shown that no root is needed")
+    with tempfile.TemporaryDirectory(prefix="gradwire-test-") as name:
+        folder = Path(name)
+        for entry in (built_kernel.parent, native.ensure()):
+            shutil.copytree(entry, folder / "cache" / entry.parent.name / entry.name)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        yield folder
+
+
+def test_after_set_up_no_root_is_needed(nobodys_folder: Path, tmp_path: Path) -> None:
+    become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
+    folder = str(nobodys_folder)
+    environment = {"HOME": folder, CACHE_VARIABLE: f"{folder}/cache", "TMPDIR": folder, "XDG_RUNTIME_DIR": folder}
+    readable = subprocess.run([*become, sys.executable, PROGRAM, "--help"], capture_output=True, cwd="/", text=True)
+    if "Permission denied" in readable.stderr:
+        pytest.skip(f"an ordinary user may not read {sys.executable} or the checkout")
+    with lab_process([cell()], nobodys_folder, *become, **environment) as process:
+        said = process.communicate(timeout=120)[0].splitlines()
+    assert process.returncode == 0, said
+    assert said[-1].split() == [CellFinished.__name__], said
+    assert not list(nobodys_folder.glob("gradwire/*"))

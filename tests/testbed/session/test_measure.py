@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.cell import Cell, Network, Steps
+from testbed.session.measure import (
+    Measurement,
+    has_settled,
+    merge_document,
+    repetition_document,
+    step_ends,
+    steps_needed,
+)
+from testbed.session.worker_group import WorkerGroup
+from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Prepare, Ready, Snapshot
+
+WORKERS = 2
+BYTES = 100  # that each worker declares and hands over per step
+
+
+def cell(steps: Steps) -> Cell:
+    return Cell(
+        lab="virtual",
+        network=Network(
+            topology="star", workers=WORKERS, bandwidth_bit_per_s=1e6, latency_s=1e-3, queue_bytes=100_000
+        ),
+        algorithm="allreduce",
+        codec="fp32",
+        graph="ring",
+        workload="vector-10",
+        batch_size=1,
+        device="instant",
+        gradients="none",
+        steps=steps,
+    )
+
+
+class ScriptedGroup:
+    """Two workers that answer at once; step `n` takes `step_s(n)`, and the second worker ends a tenth of it earlier."""
+
+    def __init__(self, step_s: Callable[[int], float] = lambda step: 1.0, period: int = 1) -> None:
+        self._step_s = step_s
+        self._period = period
+        self._now_s = 0.0
+        self._handed = 0
+        self.log: list[str] = []
+        self.blocks: list[Block] = []  # of worker 0
+
+    def ask(self, commands: Sequence[Any], reply_type: type, timeout_s: float) -> list[Any]:
+        assert len(commands) == WORKERS
+        self.log.append(type(commands[0]).__name__)
+        replies = self._answer(commands)
+        assert all(isinstance(reply, reply_type) for reply in replies)
+        return replies
+
+    def _answer(self, commands: Sequence[Any]) -> list[Any]:
+        match commands[0]:
+            case Prepare():
+                return [Ready(10, self._period, 60, "none")] * WORKERS
+            case Snapshot():
+                return [Counters(self._handed, 0)] * WORKERS
+            case Block() as block:
+                self.blocks.append(block)
+                return self._take(block)
+        raise TypeError(commands[0])
+
+    def _take(self, block: Block) -> list[BlockDone]:
+        taken_s = [self._step_s(block.first_step + step) for step in range(len(block.compute_s))]
+        start_s, ends_s = self._now_s, self._now_s + np.cumsum(taken_s)
+        self._now_s = ends_s[-1] + 5.0  # between blocks nobody measures
+        self._handed += BYTES * len(taken_s)
+        parts = {part: tuple(of * share for of in taken_s) for share, part in enumerate(PARTS)}
+        early_s = 0.1 * np.array(taken_s)
+        return [
+            BlockDone(start_s, tuple(ends_s), parts, BYTES * len(taken_s)),
+            BlockDone(start_s, tuple(ends_s - early_s), parts, BYTES * len(taken_s)),
+        ]
+
+
+def measure(
+    group: ScriptedGroup, steps: Steps, draws: Callable[[int, int], Any] | None = None, said: list[Any] | None = None
+) -> dict[str, Any]:
+    told: list[Any] = [] if said is None else said
+    measurement = Measurement(
+        group=cast(WorkerGroup, group),
+        cell=cell(steps),
+        draws=draws or (lambda repetition, number: np.full((WORKERS, number), 0.25)),
+        mean_compute_s=0.5,
+        quiet_s=0.0,
+        say=lambda phase, step: told.append((phase, step)),
+    )
+    return measurement.run(None, lambda rank, peer: 1)
+
+
+def test_a_step_ends_with_its_slowest_worker() -> None:
+    done = [BlockDone(0.0, ends_s, {}, 0) for ends_s in ((1.0, 2.5, 3.0), (1.5, 2.0, 3.25))]
+    assert step_ends(done).tolist() == [1.5, 2.5, 3.25]
+
+
+@pytest.mark.parametrize(("lead_in", "expected"), [(1, [2.0, 3.0, 4.0]), (2, [3.0, 4.0])])
+def test_the_lead_in_is_left_out_of_every_list(lead_in: int, expected: list[float]) -> None:
+    parts = {part: (1.0, 2.0, 3.0, 4.0) for part in PARTS}
+    double = {part: (3.0, 6.0, 9.0, 12.0) for part in PARTS}
+    ends_s = (1.0, 3.0, 6.0, 10.0)
+    document = repetition_document([BlockDone(0.0, ends_s, parts, 0), BlockDone(0.0, ends_s, double, 0)], lead_in)
+    assert document["step_s"] == expected
+    for part in PARTS:
+        assert document[f"{part}_s"] == [2 * step_s for step_s in expected]  # the workers' mean
+
+
+@pytest.mark.parametrize(
+    ("step_s", "period", "settled"),
+    [
+        ([1.0], 1, False),
+        ([1.0, 1.0], 1, True),
+        ([1.0, 1.0049], 1, True),
+        ([1.0, 1.0051], 1, False),
+        ([1.0051, 1.0], 1, False),
+        ([9.0, 1.0, 1.0], 1, True),
+        ([1.0, 2.0, 1.0, 2.0], 1, False),
+        ([1.0, 2.0, 1.0, 2.0], 2, True),
+        ([1.0, 2.0, 2.0], 2, False),  # not two periods
+    ],
+)
+def test_settled_is_two_periods_within_half_a_percent(step_s: list[float], period: int, settled: bool) -> None:
+    assert has_settled(step_s, period) is settled
+
+
+def test_a_settled_cell_warms_up_once_and_measures_every_repetition() -> None:
+    group, said = ScriptedGroup(), []
+    document = measure(group, Steps(), said=said)
+    assert group.log == ["Prepare", "Block", "Snapshot", "Block", "Block", "Block", "Snapshot"]
+    assert [(block.first_step, len(block.compute_s)) for block in group.blocks] == [(0, 3), (3, 11), (14, 11), (25, 11)]
+    assert said == [("warm-up", 0), ("measuring", 3), ("measuring", 14), ("measuring", 25)]
+    assert document["warmup"] == {"steps": 3, "settled": True}
+    assert [len(repetition["step_s"]) for repetition in document["repetitions"]] == [10, 10, 10]
+    assert document["repetitions"][0]["step_s"] == pytest.approx([1.0] * 10)
+    assert document["repetitions"][0]["encode_s"] == [1.0 * PARTS.index("encode")] * 10
+    assert document["workload"] == {"dataset": "none", "samples": 60, "parameters": 10, "gradients": "none"}
+
+
+def test_warm_up_goes_on_until_the_step_time_settles() -> None:
+    group = ScriptedGroup(lambda step: 2.0 - 0.1 * step if step < 7 else 1.3)
+    document = measure(group, Steps())
+    assert [block.first_step for block in group.blocks[:4]] == [0, 3, 6, 9]
+    assert document["warmup"] == {"steps": 9, "settled": True}
+
+
+def test_a_cell_that_does_not_settle_is_measured_and_says_so() -> None:
+    group = ScriptedGroup(lambda step: 1.01**step)
+    document = measure(group, Steps(warmup_max=8))
+    assert document["warmup"] == {"steps": 6, "settled": False}  # a third block would pass the limit
+    assert len(document["repetitions"]) == 3
+
+
+def test_the_minimum_of_warm_up_is_taken_whatever_the_maximum() -> None:
+    group = ScriptedGroup(lambda step: 1.01**step)
+    assert measure(group, Steps(warmup_min=5, warmup_max=4))["warmup"]["steps"] == 5
+
+
+def test_whole_periods_are_taken() -> None:
+    group = ScriptedGroup(lambda step: 1.0 + step % 3, period=3)
+    document = measure(group, Steps(repetitions=1))
+    assert [(block.first_step, len(block.compute_s)) for block in group.blocks] == [(0, 6), (6, 15)]
+    assert document["warmup"] == {"steps": 6, "settled": True}
+    assert document["repetitions"][0]["step_s"] == pytest.approx([1.0, 2.0, 3.0] * 4)
+
+
+def test_warm_up_computes_for_the_mean_time_and_repetitions_as_drawn() -> None:
+    asked = []
+
+    def draws(repetition: int, number: int) -> Any:
+        asked.append((repetition, number))
+        return repetition + 10 * np.arange(WORKERS)[:, None] + np.zeros((WORKERS, number))
+
+    group = ScriptedGroup()
+    measure(group, Steps(repetitions=2), draws)
+    assert asked == [(0, 11), (1, 11)]
+    assert [block.compute_s[0] for block in group.blocks] == [0.5, 0.0, 1.0]
+
+
+def test_bytes_are_those_of_the_repetitions_per_step() -> None:
+    document = measure(ScriptedGroup(), Steps())
+    assert document["bytes"]["declared_per_step"] == WORKERS * BYTES
+    assert document["bytes"]["handed_per_step"] == WORKERS * BYTES
+
+
+@given(
+    period=st.integers(1, 20),
+    steps=st.builds(
+        Steps,
+        warmup_min=st.integers(1, 8),
+        warmup_max=st.integers(1, 30),
+        measured=st.integers(1, 12),
+        repetitions=st.integers(1, 3),
+    ),
+)
+def test_a_cell_takes_the_steps_needed_at_most(period: int, steps: Steps) -> None:
+    group = ScriptedGroup(lambda step: 1.1**step, period)  # never settles
+    measure(group, steps)
+    assert sum(len(block.compute_s) for block in group.blocks) == steps_needed(steps, period)
+    for block, following in pairwise(group.blocks):
+        assert following.first_step == block.first_step + len(block.compute_s)
+
+
+def test_a_merged_document_holds_the_cell_and_what_the_lab_adds() -> None:
+    document = merge_document(cell(Steps()), {"warmup": {}}, probe={"faithful": True})
+    assert Cell.from_json(document["cell"]) == cell(Steps())
+    assert document | {"cell": None} == {
+        "schema": 1,
+        "cell": None,
+        "status": "ok",
+        "reason": "",
+        "warmup": {},
+        "probe": {"faithful": True},
+    }

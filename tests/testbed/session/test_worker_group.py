@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from testbed.cell import Cell, Network
+from testbed.session import worker_group
+from testbed.session.worker_group import WorkerFailure, WorkerGroup
+from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Prepare, Ready, Snapshot
+
+pytestmark = [
+    pytest.mark.mpi,
+    pytest.mark.skipif(os.getuid() != 0, reason="needs root: a worker enters its host's network namespace"),
+]
+
+WORKERS = 2
+PARAMETERS = 1000
+TIMEOUT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def fork_server(folder: Path) -> Iterator[psutil.Process]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "testbed.session.fork_server", folder / "fork-server"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield psutil.Process(process.pid)
+        assert process.poll() is None, "the fork server ended"
+        process.kill()
+
+
+Launch = Callable[[], WorkerGroup]
+
+
+@pytest.fixture
+def taken() -> list[int]:
+    """Steps of which worker 0 gave a sign of life."""
+    return []
+
+
+@pytest.fixture
+def group(fork_server: psutil.Process, folder: Path, join_rank: Path, taken: list[int]) -> Iterator[WorkerGroup]:
+    """Two workers on this machine's loopback. When the test is over, none of their processes may be left."""
+    group = WorkerGroup(
+        hosts=[(os.getpid(), "lo")] * WORKERS,
+        rank_command=[str(join_rank), str(folder / "fork-server")],
+        folder=folder,
+        environment={},
+        on_step=taken.append,
+    )
+    ranks = [child for child in psutil.Process().children(recursive=True) if child.name() == "join_rank"]
+    assert len(ranks) == len(fork_server.children()) == WORKERS
+    yield group
+    group.close(patience_s=2.0)
+    gone, alive = psutil.wait_procs([*ranks, *fork_server.children()], timeout=5)
+    assert not alive
+
+
+def prepare(algorithm: str = "allreduce", **more: object) -> list[Prepare]:
+    cell = Cell(
+        lab="virtual",
+        network=Network(
+            topology="star", workers=WORKERS, bandwidth_bit_per_s=1e6, latency_s=1e-3, queue_bytes=100_000
+        ),
+        algorithm=algorithm,
+        codec="fp32",
+        graph="ring",
+        workload=f"vector-{PARAMETERS}",
+        batch_size=3,
+        device="instant",
+        gradients="none",
+    )
+    return [Prepare(cell.to_json() | more, None)] * WORKERS
+
+
+def test_a_cell_from_its_preparation_to_its_counters(group: WorkerGroup, taken: list[int]) -> None:
+    assert "MPICH" in group.mpi_library
+    ready = group.ask(prepare(), Ready, TIMEOUT_S)
+    assert ready == [Ready(parameters=PARAMETERS, period=1, samples=WORKERS * 3, dataset="none")] * WORKERS
+    done = group.ask([Block(0, (0.0, 0.1)), Block(0, (0.2, 0.0))], BlockDone, TIMEOUT_S)
+    assert taken == [0, 1]
+    for block, compute_s in zip(done, ((0.0, 0.1), (0.2, 0.0)), strict=True):
+        assert set(block.parts_s) == set(PARTS)
+        for least, taken_s in zip(compute_s, block.parts_s["compute"], strict=True):
+            assert least <= taken_s < least + 0.1
+        assert block.start_s < block.ends_s[0] < block.ends_s[1]
+    assert done[0].parts_s["communicate"][0] > 0.1  # it waits for the other
+    counters = group.ask([Snapshot()] * WORKERS, Counters, TIMEOUT_S)
+    # A ring of two: each worker sends its half of the vector, then the sum of the other half, at every step.
+    assert [one.handed_bytes for one in counters] == [2 * 4 * PARAMETERS] * WORKERS
+    assert [one.handed_bytes for one in counters] == [block.declared_bytes for block in done]
+    assert [one.messages for one in counters] == [4, 4]
+
+
+def test_a_second_cell_counts_from_zero(group: WorkerGroup) -> None:
+    for _ in range(2):
+        group.ask(prepare("d-psgd"), Ready, TIMEOUT_S)
+        group.ask([Block(0, (0.0,))] * WORKERS, BlockDone, TIMEOUT_S)
+        first = group.ask([Snapshot()] * WORKERS, Counters, TIMEOUT_S)
+        assert [one.handed_bytes for one in first] == [4 * PARAMETERS] * WORKERS
+
+
+def test_a_worker_that_raises_is_reported_with_its_reason(group: WorkerGroup) -> None:
+    with pytest.raises(WorkerFailure, match=r"worker [01]: ValueError: algorithm is 'no-such', must be one of"):
+        group.ask(prepare("no-such"), Ready, TIMEOUT_S)
+
+
+def test_a_worker_that_dies_is_reported(group: WorkerGroup, fork_server: psutil.Process) -> None:
+    group.ask(prepare(), Ready, TIMEOUT_S)
+    blocks = [Block(0, (30.0,)), Block(0, (30.0,))]
+    workers = fork_server.children()
+    workers[0].kill()
+    began_s = time.monotonic()
+    with pytest.raises(WorkerFailure, match=r"worker [01] died"):
+        group.ask(blocks, BlockDone, TIMEOUT_S)
+    assert time.monotonic() - began_s < 20
+    psutil.wait_procs(workers, timeout=20)  # mpiexec ends the others
+    with pytest.raises(WorkerFailure, match=r"worker [01] died"):
+        group.ask(blocks, BlockDone, TIMEOUT_S)
+
+
+def test_a_worker_that_falls_silent_is_reported(group: WorkerGroup, fork_server: psutil.Process) -> None:
+    group.ask(prepare(), Ready, TIMEOUT_S)
+    for worker in fork_server.children():
+        worker.suspend()
+    with pytest.raises(WorkerFailure, match=r"workers \[0, 1\] were silent for 1 s"):
+        group.ask([Snapshot()] * WORKERS, Counters, 1.0)
+
+
+def test_a_host_that_is_gone_is_reported(
+    fork_server: psutil.Process, folder: Path, join_rank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_group, "START_TIMEOUT_S", 3.0)
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    with pytest.raises(WorkerFailure, match=r"workers \[0, 1\] did not start within 3 s"):
+        WorkerGroup(
+            hosts=[(gone.pid, "lo")] * WORKERS,
+            rank_command=[str(join_rank), str(folder / "fork-server")],
+            folder=folder,
+            environment={},
+        )
+    assert f"/proc/{gone.pid}/ns/net" in (folder / "mpiexec.log").read_text()
+    assert not [child for child in psutil.Process().children(recursive=True) if child.name() == "join_rank"]

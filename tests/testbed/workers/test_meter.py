@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from algorithms.algorithm import Work
+from testbed.workers import meter
+from testbed.workers.meter import StepMeter
+from testbed.workers.protocol import PARTS
+
+
+class Clock:
+    """Stands for the module `time`: only sleeping, and `passes`, move it."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.slept_s: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        self.now_s += seconds
+
+    def passes(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(meter, "time", clock)
+    return clock
+
+
+def free(work: Work, size_bytes: int, codec: str) -> float:
+    return 0.0
+
+
+def test_only_the_rest_is_slept(clock: Clock) -> None:
+    step = StepMeter(free)
+    with step.lasting("compute", 2.0):
+        clock.passes(0.5)
+    assert clock.slept_s == [1.5]
+    assert step.parts_s["compute"] == 2.0
+
+
+def test_work_that_takes_longer_is_counted_as_it_was(clock: Clock) -> None:
+    step = StepMeter(free)
+    with step.lasting("compute", 2.0):
+        clock.passes(3.0)
+    assert clock.slept_s == []
+    assert step.parts_s["compute"] == 3.0
+
+
+def test_charges_of_a_part_add_up_until_the_next_step(clock: Clock) -> None:
+    asked = []
+
+    def cost(work: Work, size_bytes: int, codec: str) -> float:
+        asked.append((work, size_bytes, codec))
+        return size_bytes / 8
+
+    step = StepMeter(cost)
+    for work, size_bytes, codec in (
+        (Work.ENCODE, 2, "qsgd"),
+        (Work.DECODE, 4, "qsgd"),
+        (Work.REDUCE, 8, ""),
+        (Work.APPLY, 16, ""),
+        (Work.ENCODE, 32, "qsgd"),
+    ):
+        with step.work(work, size_bytes, codec):
+            pass
+    assert step.parts_s == {"compute": 0.0, "encode": 4.25, "communicate": 0.0, "decode": 1.5, "apply": 2.0}
+    assert asked[0] == (Work.ENCODE, 2, "qsgd")
+    assert sum(clock.slept_s) == 7.75
+    step.new_step()
+    assert step.parts_s == dict.fromkeys(PARTS, 0.0)
+
+
+def test_every_kind_of_work_belongs_to_a_part() -> None:
+    assert {meter.PART_OF[work] for work in Work} <= set(PARTS)
