@@ -7,7 +7,7 @@ GRADWIRE := .venv/bin/gradwire
 BENCH_RUN := build/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data sweep test check bench fidelity clean
+.PHONY: help setup data sweep test check bench fidelity schema clean
 
 help: ## Show this text
 	@echo 'Gradwire: how fast does this algorithm train on that network?'
@@ -37,6 +37,11 @@ bench: data ## Run the smoke sweep afresh: cells per minute, emulated seconds pe
 
 fidelity: setup ## Compare exchanges on emulated links with the alpha-beta model, term by term
 	@$(GRADWIRE) fidelity $(if $(LAB),--lab $(LAB))
+
+schema: setup ## Write the sweep file's JSON schema for editors anew (docs/sweep.schema.json)
+	@mkdir -p build
+	@$(GRADWIRE) schema > build/sweep.schema.json
+	@mv build/sweep.schema.json docs/sweep.schema.json
 
 clean: ## Remove what killed runs left (guests, spool folders), and what tests and tools left here
 	@if [ -x $(GRADWIRE) ]; then $(GRADWIRE) clean; fi

@@ -118,7 +118,7 @@ def table(folder: Path, kind: str) -> None:
         raise UserError("format parquet is not for a terminal: redirect it, as in `> cells.parquet`")
     from testbed.results import table as tables  # imports pandas, which a mistake need not wait for
 
-    click.get_binary_stream("stdout").write(tables.export(tables.table(run), kind))
+    sys.stdout.buffer.write(tables.export(tables.table(run), kind))
 
 
 @cli.command()

@@ -116,7 +116,7 @@ class Session:
             except ValueError as error:
                 event = CellFailed(event.lane, event.cell_id, f"its result cannot be used: {error}")
         if isinstance(event, CellFailed):
-            self._run.store_failure(self._cells[event.cell_id], event.reason)
+            self._run.store_failure(self._cells[event.cell_id], event.reason, self._number)
             self.outcome.failures[event.cell_id] = event.reason
         return event
 

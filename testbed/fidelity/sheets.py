@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.table import Table
 
@@ -33,7 +33,16 @@ TERM_HEADINGS = {
     "slow_start": "slow start",
 }
 
-Row = TypeVar("Row", ModelRow, ProbeRow, SameRow, BytesRow)
+
+class Judged(Protocol):
+    """A row that meets its target or does not."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it does."""
+
+
+Row = TypeVar("Row", bound=Judged)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +59,13 @@ class Sheet:
 def _sheet(
     title: str, note: str, columns: Sequence[str], rows: Sequence[Row], values: Callable[[Row], Sequence[str]]
 ) -> Sheet:
-    texts = [(*values(row), "yes" if row.met else "NO") for row in rows]
-    columns = (*columns, "met")
+    texts = [(*values(row), "yes") if row.met else (*values(row), "NO") for row in rows]
     misses = [
-        f"{title}: " + ", ".join(f"{name} {value}" for name, value in zip(columns, text, strict=True) if name != "met")
-        for row, text in zip(rows, texts, strict=True)
-        if not row.met
+        f"{title}: " + ", ".join(map(" ".join, zip(columns, text[:-1], strict=True)))
+        for text in texts
+        if text[-1] != "yes"
     ]
+    columns = (*columns, "met")
     return Sheet(title=title, note=note, columns=columns, rows=texts, misses=misses)
 
 

@@ -24,9 +24,9 @@ def finished(cell: Cell, measurement: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
-def failed(cell: Cell, reason: str) -> dict[str, Any]:
+def failed(cell: Cell, reason: str, session: int) -> dict[str, Any]:
     """The document of a cell without a result."""
-    return {"schema": SCHEMA, "cell": cell.to_json(), "status": "failed", "reason": reason}
+    return {"schema": SCHEMA, "cell": cell.to_json(), "status": "failed", "reason": reason, "session": session}
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -85,9 +85,9 @@ class RunFolder:
         atomic.write_json(self._cells / f"{cell.id}.json", documents.finished(cell, measurement))
         (self._failed / f"{cell.id}.json").unlink(missing_ok=True)
 
-    def store_failure(self, cell: Cell, reason: str) -> None:
-        """Keep the reason for which a cell has no result."""
-        atomic.write_json(self._failed / f"{cell.id}.json", documents.failed(cell, reason))
+    def store_failure(self, cell: Cell, reason: str, session: int) -> None:
+        """Keep the reason for which a cell has no result, and the session in which that was so."""
+        atomic.write_json(self._failed / f"{cell.id}.json", documents.failed(cell, reason, session))
 
     def document(self, cell: Cell) -> dict[str, Any] | None:
         """The cell's document, finished or failed; None where it was not reached. LabError where damaged."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.cell import Cell, Steps
+from testbed.results.spread import steps_per_epoch
 from testbed.session.byte_account import account
 from testbed.session.worker_group import WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Prepare, Ready, Snapshot
@@ -25,6 +27,13 @@ ComputeDraws = Callable[[int, int], npt.NDArray[np.float64]]  # (repetition, ste
 def steps_needed(steps: Steps, period: int = 1) -> int:
     """How many different steps, and so recorded gradients, a cell takes at the most."""
     return _most_warmup_steps(steps, period) + steps.repetitions * _repetition_steps(steps, period)
+
+
+def steps_of(cell: Cell, samples: int) -> Steps:
+    """The steps that a cell takes: with `full_epoch` a repetition is one pass over the `samples` of its data set."""
+    if not cell.full_epoch:
+        return cell.steps
+    return dataclasses.replace(cell.steps, measured=steps_per_epoch(samples, cell.network.workers, cell.batch_size))
 
 
 def _warmup_block_steps(steps: Steps, period: int) -> int:
@@ -86,6 +95,7 @@ class Measurement:
         self._mean_compute_s = mean_compute_s
         self._quiet_s = quiet_s
         self._say = say
+        self._steps = cell.steps
         self._step = 0
         self._declared_bytes = 0
 
@@ -93,9 +103,10 @@ class Measurement:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
         start_s = time.monotonic()
         ready = self._ask_all(Prepare(self._cell.to_json(), recording), Ready, PREPARE_TIMEOUT_S)[0]
+        self._steps = steps_of(self._cell, ready.samples)
         warmup = self._warm_up(ready.period)
         before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
-        repetitions = [self._repeat(number, ready.period) for number in range(self._cell.steps.repetitions)]
+        repetitions = [self._repeat(number, ready.period) for number in range(self._steps.repetitions)]
         after = self._count()
         return {
             "repetitions": repetitions,
@@ -118,7 +129,7 @@ class Measurement:
 
     def _warm_up(self, period: int) -> dict[str, Any]:
         """Steps at the mean compute time, a block at a time, until two periods in a row take the same time."""
-        size, most = _warmup_block_steps(self._cell.steps, period), _most_warmup_steps(self._cell.steps, period)
+        size, most = _warmup_block_steps(self._steps, period), _most_warmup_steps(self._steps, period)
         settled = False
         while not settled and self._step < most:
             compute_s = np.full((self._cell.network.workers, size), self._mean_compute_s)
@@ -129,7 +140,7 @@ class Measurement:
 
     def _repeat(self, number: int, period: int) -> dict[str, list[float]]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)
-        compute_s = self._draws(number, _repetition_steps(self._cell.steps, period))
+        compute_s = self._draws(number, _repetition_steps(self._steps, period))
         return repetition_document(self._block(compute_s, "measuring"), lead_in)
 
     def _block(self, compute_s: npt.NDArray[np.float64], phase: str) -> list[BlockDone]:

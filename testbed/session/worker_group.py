@@ -90,7 +90,10 @@ class WorkerGroup:
             except TimeoutError as error:
                 missing = sorted(set(range(workers)) - set(found))
                 raise WorkerFailure(f"workers {missing} did not start within {START_TIMEOUT_S:.0f} s") from error
-            hello = connection.recv()
+            try:
+                hello = connection.recv()
+            except (EOFError, OSError) as error:
+                raise WorkerFailure("a worker died while it started; mpiexec's log says why") from error
             assert isinstance(hello, Hello)
             found[hello.rank] = connection
             self.mpi_library = hello.mpi_library

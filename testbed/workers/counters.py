@@ -16,6 +16,9 @@ _SEGMENTS_OUT = struct.Struct("=136xI")
 _DATA_SEGMENTS_OUT = struct.Struct("=156xI")
 _BYTES_SENT_AND_RETRANSMITTED = struct.Struct("=200xQQ")
 
+# Devices of the shaping (shaping.plan) that what arrives passes once more; it was counted where it was transmitted.
+IFB_MARK = "-ifb"
+
 SocketKey = tuple[int, str, int]  # local port, peer address, peer port
 
 
@@ -57,11 +60,11 @@ def own_sockets() -> dict[SocketKey, SocketCounters]:
 
 
 def interface_totals() -> dict[str, tuple[int, int]]:
-    """Bytes and packets that each interface of this host has transmitted, loopback excepted."""
+    """Bytes and packets that each interface of this host has transmitted; neither loopback nor the shaping's own."""
     totals = {}
     for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]:
         name, _, values = line.partition(":")
         columns = values.split()
-        if name.strip() != "lo":
+        if name.strip() != "lo" and IFB_MARK not in name:
             totals[name.strip()] = (int(columns[8]), int(columns[9]))
     return totals

@@ -20,11 +20,10 @@ import psutil
 
 from testbed.cache import cache_folder
 from testbed.clean import LANE_ARGUMENT
-from testbed.errors import LabError, UserError
+from testbed.errors import UserError
 
 MEMORY_BASE_BYTES = 1536 << 20  # kernel, session and fork server with torch
 MEMORY_PER_WORKER_BYTES = 160 << 20
-LOG_TAIL_LINES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +142,6 @@ class Guest:
         """The end of the guest's console, on one line."""
         lines = self.log_path.read_text(errors="replace").split("\n") if self.log_path.exists() else []
         return " | ".join(line.strip() for line in lines if line.strip()[:1])[-400:]
-
-
-def boot_failure(guest: Guest) -> LabError:
-    """The error for a guest that ended before it was ready."""
-    return LabError(f"the guest ended before it was ready; the end of its console: {guest.last_words()}")
 
 
 def lanes_that_fit(jobs: int, workers: Sequence[int], available_bytes: int) -> int:

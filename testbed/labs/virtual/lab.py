@@ -11,14 +11,14 @@ from typing import Any
 
 import psutil
 
-from testbed import clean, recording
+from testbed import clean, recording, workloads
 from testbed.cell import Cell
 from testbed.errors import LabError
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event, Note
 from testbed.labs.virtual import kernel, native
-from testbed.labs.virtual.guest import Guest, GuestFiles, boot_failure, lanes_that_fit
+from testbed.labs.virtual.guest import Guest, GuestFiles, lanes_that_fit
 from testbed.labs.virtual.spool import Batch, EventReader, Spool, Task, batches_of
-from testbed.session.measure import steps_needed
+from testbed.session.measure import steps_needed, steps_of
 
 LOOK_EVERY_S = 0.1
 SILENCE_S = 300.0  # real seconds without an event after which a guest counts as hung
@@ -46,7 +46,7 @@ class VirtualLab:
                     workload=cell.workload,
                     batch_size=cell.batch_size,
                     workers=cell.network.workers,
-                    steps=steps_needed(cell.steps),
+                    steps=steps_needed(steps_of(cell, _samples(cell) if cell.full_epoch else 0)),
                     seed=cell.seed,
                     say=say,
                 )
@@ -114,6 +114,10 @@ def _silent(text: str) -> None:
     del text
 
 
+def _samples(cell: Cell) -> int:
+    return workloads.create(cell.workload, seed=cell.seed).samples
+
+
 class Lane:
     """Keeps one guest at work, and starts another when it dies."""
 
@@ -138,6 +142,8 @@ class Lane:
         self._facts = facts
         self._events = EventReader(spool.events_path(number))
         self._batch: Batch | None = None  # claimed and not done
+        self._batch_name = ""
+        self._batches_done: set[str] = set()
         self._ended: set[str] = set()  # cells of that batch
         self._under_way: str | None = None
         self._started_s = 0.0  # of that cell, on this machine's clock
@@ -162,7 +168,7 @@ class Lane:
             if self._stop.is_set():
                 return
             if reason is not None:
-                self._give_up(reason, guest)
+                self._give_up(reason)
 
     def _follow(self, guest: Guest) -> str | None:
         """Report a guest's events until it ends; the reason if that was not its own decision."""
@@ -197,8 +203,10 @@ class Lane:
                 self._ready = True
             case "claimed":
                 self._batch, self._ended = self._spool.claimed_by(self._number, event["name"]), set()
+                self._batch_name = event["name"]
             case "batch-done":
                 self._batch = None
+                self._batches_done.add(event["name"])
             case "started":
                 self._under_way, self._started_s = event["cell_id"], time.monotonic()
                 self._report(CellStarted(self._number, **event))
@@ -221,12 +229,15 @@ class Lane:
         self._ended.add(cell_id)
         self._under_way = None
 
-    def _give_up(self, reason: str, guest: Guest) -> None:
+    def _give_up(self, reason: str) -> None:
         """A guest died: the cell under way has failed, the others of its batch are offered again."""
         if not self._ready:
-            raise boot_failure(guest)
-        if self._batch is None:
-            raise LabError(reason)
+            raise LabError(f"a guest was never ready: {reason}")
+        if self._batch is None:  # it may have died between taking a batch and saying so
+            name = self._spool.last_claimed(self._number, self._batches_done)
+            if name is None:
+                raise LabError(reason)
+            self._batch, self._ended, self._batch_name = self._spool.claimed_by(self._number, name), set(), name
         left = [task for task in self._batch.tasks if task.cell.id not in self._ended]
         # No cell under way: the network itself could not be had, so none of its cells can.
         lost = [task for task in left if self._under_way in (None, task.cell.id)]
@@ -234,4 +245,5 @@ class Lane:
             self._report(CellFailed(self._number, task.cell.id, reason))
         if again := [task for task in left if task not in lost]:
             self._spool.put(next(self._numbers), Batch(self._batch.network, again))
+        self._batches_done.add(self._batch_name)
         self._batch, self._under_way = None, None

@@ -8,7 +8,7 @@ lane; the testbed follows it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,11 @@ class Spool:
     def claimed_by(self, lane: int, name: str) -> Batch:
         """A batch that a lane took."""
         return _read(self._claimed / f"{lane}.{name}")
+
+    def last_claimed(self, lane: int, done: Collection[str]) -> str | None:
+        """A batch that a lane took and has not done; None where there is none."""
+        names = (path.name.removeprefix(f"{lane}.") for path in self._claimed.glob(f"{lane}.*"))
+        return next((name for name in names if name not in done), None)
 
     def events_path(self, lane: int) -> Path:
         """Where a lane's events go."""

@@ -33,9 +33,10 @@ def test_cells_are_declared_and_read_back(run: RunFolder, cell: Cell) -> None:
 
 
 def test_a_result_takes_the_place_of_a_failure(run: RunFolder, cell: Cell, scripted: ModuleType) -> None:
-    run.store_failure(cell, "the guest died")
+    run.store_failure(cell, "the guest died", session=2)
     document = run.document(cell)
-    assert document and document["reason"] == "the guest died" and not run.is_finished(cell)
+    assert document and (document["reason"], document["session"]) == ("the guest died", 2)
+    assert not run.is_finished(cell)
     run.store(cell, scripted.measurement(cell))
     document = run.document(cell)
     assert document and document["status"] == "ok" and run.is_finished(cell)

@@ -30,7 +30,7 @@ def frame(tmp_path: Path, sweep_file: Path, scripted: ModuleType) -> pd.DataFram
         run.declare(plan.name, plan.text, plan.cells, [1e-3] * 4)
         for cell in plan.cells[:2]:
             run.store(cell, scripted.measurement(cell))
-        run.store_failure(plan.cells[2], "worker 3: a | gradient is NaN")
+        run.store_failure(plan.cells[2], "worker 3: a | gradient is NaN", session=0)
     return table(run)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -73,34 +74,35 @@ def test_a_worker_that_is_killed_shows_as_a_shell_would_say(start: Callable[[str
     assert rank.returncode == 128 + 9
 
 
-def test_a_killed_rank_takes_its_worker_along(
-    server: subprocess.Popen[str], start: Callable[[str], Rank]
-) -> None:
+def worker_of(rank: Rank) -> psutil.Process:
+    """The worker that answers for a rank, once it is at work."""
+    assert rank.stdout is not None
+    return psutil.Process(int(rank.stdout.readline().split()[0]))
+
+
+def test_a_killed_rank_takes_its_worker_along(server: subprocess.Popen[str], start: Callable[[str], Rank]) -> None:
     with start("sleep") as rank, start("sleep") as other:
-        assert rank.stdout is not None and other.stdout is not None
-        worker, others = (psutil.Process(int(one.stdout.readline().split()[0])) for one in (rank, other))
+        worker, others_worker = worker_of(rank), worker_of(other)
         rank.kill()
         psutil.wait_procs([worker], timeout=10)
         assert not worker.is_running()
-        assert others.is_running()
+        assert others_worker.is_running()
         other.kill()
-        psutil.wait_procs([others], timeout=10)
+        psutil.wait_procs([others_worker], timeout=10)
     assert psutil.Process(server.pid).children() == []
 
 
 def test_ranks_killed_as_their_workers_end_leave_the_server_alive(
     server: subprocess.Popen[str], start: Callable[[str], Rank]
 ) -> None:
-    # The server learns both in one wake-up: it is stopped meanwhile.
     ranks = [start("sleep") for _ in range(4)]
-    workers = [psutil.Process(int(rank.stdout.readline().split()[0])) for rank in ranks if rank.stdout]
-    server.send_signal(19)
-    for worker in workers:
-        worker.kill()
+    workers = [worker_of(rank) for rank in ranks]
+    server.send_signal(signal.SIGSTOP)  # it learns of both in one wake-up
+    for ends in (*workers, *ranks):
+        ends.kill()
     for rank in ranks:
-        rank.kill()
         rank.communicate()
-    server.send_signal(18)
+    server.send_signal(signal.SIGCONT)
     with start("7") as after:
         after.communicate(timeout=10)
     assert after.returncode == 7

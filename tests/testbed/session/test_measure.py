@@ -28,9 +28,7 @@ BYTES = 100  # that each worker declares and hands over per step
 def cell(steps: Steps) -> Cell:
     return Cell(
         lab="virtual",
-        network=Network(
-            topology="star", workers=WORKERS, bandwidth_bit_per_s=1e6, latency_s=1e-3, queue_bytes=100_000
-        ),
+        network=Network(topology="star", workers=WORKERS, bandwidth_bit_per_s=1e6, latency_s=1e-3, queue_bytes=100_000),
         algorithm="allreduce",
         codec="fp32",
         graph="ring",
@@ -106,8 +104,8 @@ def test_a_step_ends_with_its_slowest_worker() -> None:
 
 @pytest.mark.parametrize(("lead_in", "expected"), [(1, [2.0, 3.0, 4.0]), (2, [3.0, 4.0])])
 def test_the_lead_in_is_left_out_of_every_list(lead_in: int, expected: list[float]) -> None:
-    parts = {part: (1.0, 2.0, 3.0, 4.0) for part in PARTS}
-    double = {part: (3.0, 6.0, 9.0, 12.0) for part in PARTS}
+    parts = dict.fromkeys(PARTS, (1.0, 2.0, 3.0, 4.0))
+    double = dict.fromkeys(PARTS, (3.0, 6.0, 9.0, 12.0))
     ends_s = (1.0, 3.0, 6.0, 10.0)
     document = repetition_document([BlockDone(0.0, ends_s, parts, 0), BlockDone(0.0, ends_s, double, 0)], lead_in)
     assert document["step_s"] == expected
@@ -134,7 +132,8 @@ def test_settled_is_two_periods_within_half_a_percent(step_s: list[float], perio
 
 
 def test_a_settled_cell_warms_up_once_and_measures_every_repetition() -> None:
-    group, said = ScriptedGroup(), []
+    group = ScriptedGroup()
+    said: list[Any] = []
     document = measure(group, Steps(), said=said)
     assert group.log == ["Prepare", "Block", "Snapshot", "Block", "Block", "Block", "Snapshot"]
     assert [(block.first_step, len(block.compute_s)) for block in group.blocks] == [(0, 3), (3, 11), (14, 11), (25, 11)]

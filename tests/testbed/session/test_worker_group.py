@@ -60,16 +60,14 @@ def group(fork_server: psutil.Process, folder: Path, join_rank: Path, taken: lis
     assert len(ranks) == len(fork_server.children()) == WORKERS
     yield group
     group.close(patience_s=2.0)
-    gone, alive = psutil.wait_procs([*ranks, *fork_server.children()], timeout=5)
+    _, alive = psutil.wait_procs([*ranks, *fork_server.children()], timeout=5)
     assert not alive
 
 
 def prepare(algorithm: str = "allreduce", **more: object) -> list[Prepare]:
     cell = Cell(
         lab="virtual",
-        network=Network(
-            topology="star", workers=WORKERS, bandwidth_bit_per_s=1e6, latency_s=1e-3, queue_bytes=100_000
-        ),
+        network=Network(topology="star", workers=WORKERS, bandwidth_bit_per_s=1e6, latency_s=1e-3, queue_bytes=100_000),
         algorithm=algorithm,
         codec="fp32",
         graph="ring",

@@ -3,24 +3,25 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from testbed.workers.counters import interface_totals, own_sockets, parse_tcp_info
+from testbed.workers.counters import IFB_MARK, interface_totals, own_sockets, parse_tcp_info
 from testbed.workers.protocol import SocketCounters
 
 # struct tcp_info of include/uapi/linux/tcp.h, field by field, up to tcpi_bytes_retrans
 TCP_INFO = struct.Struct("=8B24I4Q6I4Q2I2Q")
-FIELDS = (
-    "state ca_state retransmits probes backoff options wscale flags "
-    "rto ato snd_mss rcv_mss unacked sacked lost retrans fackets "
-    "last_data_sent last_ack_sent last_data_recv last_ack_recv "
-    "pmtu rcv_ssthresh rtt rttvar snd_ssthresh snd_cwnd advmss reordering rcv_rtt rcv_space total_retrans "
-    "pacing_rate max_pacing_rate bytes_acked bytes_received "
-    "segs_out segs_in notsent_bytes min_rtt data_segs_in data_segs_out "
-    "delivery_rate busy_time rwnd_limited sndbuf_limited "
-    "delivered delivered_ce bytes_sent bytes_retrans"
-).split()
+FIELDS = """
+    state ca_state retransmits probes backoff options wscale flags
+    rto ato snd_mss rcv_mss unacked sacked lost retrans fackets
+    last_data_sent last_ack_sent last_data_recv last_ack_recv
+    pmtu rcv_ssthresh rtt rttvar snd_ssthresh snd_cwnd advmss reordering rcv_rtt rcv_space total_retrans
+    pacing_rate max_pacing_rate bytes_acked bytes_received
+    segs_out segs_in notsent_bytes min_rtt data_segs_in data_segs_out
+    delivery_rate busy_time rwnd_limited sndbuf_limited
+    delivered delivered_ce bytes_sent bytes_retrans
+""".split()  # noqa: SIM905
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -74,14 +75,29 @@ def test_own_connections_within_an_address_are_none_of_the_networks(open_sockets
     assert own_sockets() == {}
 
 
+def names_in(folder: str) -> set[str]:
+    return {path.name for path in Path(folder).iterdir()}
+
+
 def test_counting_leaves_the_connections_open(open_sockets: ExitStack) -> None:
     near, far = connected(open_sockets, "127.0.0.1", "127.0.0.2")
-    descriptors = set(os.listdir("/proc/self/fd"))
+    descriptors = names_in("/proc/self/fd")
     own_sockets()
-    assert set(os.listdir("/proc/self/fd")) == descriptors
+    assert names_in("/proc/self/fd") == descriptors
     near.sendall(b"still there")
     assert far.recv(100) == b"still there"
 
 
 def test_interfaces_are_all_but_loopback() -> None:
-    assert set(interface_totals()) == set(os.listdir("/sys/class/net")) - {"lo"}
+    assert set(interface_totals()) == {
+        name for name in names_in("/sys/class/net") if name != "lo" and IFB_MARK not in name
+    }
+
+
+def test_interfaces_are_counted_by_what_they_transmitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As the kernel prints it; the shaping's own device repeats what the neighbour has transmitted.
+    received, rest = "1 2 0 0 0 0 0 0", "0 0 0 0 0 0"
+    names = {"lo": (9, 9), "w1-eth0": (1066, 3), "w1-ifb0": (7777, 7)}
+    lines = [f"{name:>6}: {received} {sent} {packets} {rest}" for name, (sent, packets) in names.items()]
+    monkeypatch.setattr(Path, "read_text", lambda path: "\n".join(["Inter-|", " face |", *lines]))
+    assert interface_totals() == {"w1-eth0": (1066, 3)}

@@ -1,0 +1,108 @@
+"""The command, on a scripted lab; and, where a kernel has been built, on the virtual one."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from testbed import fidelity
+from testbed.fidelity import rows
+from testbed.labs import registry
+from testbed.labs.lab import CellFailed, CellFinished
+from testbed.labs.virtual import kernel
+
+
+class ScriptedLab:
+    """Measures what the model says, but for what `slower` and `failing` say."""
+
+    name = "scripted"
+
+    def __init__(self, slower: float = 1.0, failing: bool = False) -> None:
+        self.slower = slower
+        self.failing = failing
+        self.runs = 0
+
+    def prepare(self, cells, say):
+        say("ready")
+
+    def provenance(self):
+        return {}
+
+    def run(self, cells, report, stop, jobs):
+        self.runs += 1
+        for cell in cells:
+            if self.failing:
+                report(CellFailed(0, cell.id, "a worker died"))
+            else:
+                report(CellFinished(0, cell.id, self._document(cell)))
+
+    def _document(self, cell):
+        step_s = rows.expected(cell).total * self.slower
+        return {
+            "repetitions": [{"step_s": [step_s] * 10}],
+            "probe": {
+                "rtt_s": 1e-3,
+                "rtt_expected_s": 1e-3,
+                "goodput_bit_per_s": 1e8,
+                "goodput_expected_bit_per_s": 1e8,
+                "faithful": True,
+            },
+            "bytes": {
+                "declared_per_step": 100.0,
+                "handed_per_step": 100.0,
+                "socket_per_step": 110.0,
+                "mpi_header_per_step": 10.0,
+                "interface": {"total": 120.0, "unexplained": 0.0},
+            },
+        }
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def with_lab(lab, **options):
+        monkeypatch.setattr(registry, "create", lambda name: lab)
+        output = io.StringIO()
+        status = fidelity.run(quick=True, console=Console(file=output, width=250), **options)
+        return status, output.getvalue()
+
+    return with_lab
+
+
+def test_all_met_is_zero(run):
+    lab = ScriptedLab()
+    status, text = run(lab)
+    assert status == 0
+    assert "all targets met" in text
+    assert lab.runs == 3  # the grid, two orders
+
+
+def test_a_miss_is_one_and_listed(run):
+    status, text = run(ScriptedLab(slower=1.1))
+    assert status == 1
+    assert text.count("missed: Step against model") == 4
+    assert "4 targets missed" in text
+
+
+def test_cells_that_fail_are_misses(run):
+    status, text = run(ScriptedLab(failing=True))
+    assert status == 1
+    assert "missed: not measured: a worker died" in text
+
+
+def test_it_writes_only_when_asked(run, tmp_path):
+    path = tmp_path / "fidelity.md"
+    run(ScriptedLab())
+    assert not path.exists()
+    run(ScriptedLab(), write=path)
+    assert path.read_text().startswith("# Fidelity of the lab virtual")
+    assert "## Order independence" in path.read_text()
+
+
+@pytest.mark.virtual
+@pytest.mark.skipif(kernel.find() is None, reason="the virtual lab's kernel has not been built: make setup")
+def test_the_virtual_lab_meets_its_targets():
+    output = io.StringIO()
+    status = fidelity.run(quick=True, jobs=1, console=Console(file=output, width=250))
+    assert status == 0, output.getvalue()

@@ -1,0 +1,120 @@
+"""From documents of cells to rows that meet their targets or do not."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from testbed.errors import UserError
+from testbed.fidelity import cells, rows, sheets
+
+ALLREDUCE, EXCHANGE = cells.quick("virtual").grid[:2]
+
+
+def document(step_s, **changes):
+    counted = {
+        "declared_per_step": 1000.0,
+        "handed_per_step": 1000.0,
+        "socket_per_step": 1064.0,
+        "mpi_header_per_step": 64.0,
+        "interface": {"total": 1200.0, "unexplained": 0.0},
+    }
+    probe = {
+        "rtt_s": 1.001e-3,
+        "rtt_expected_s": 1e-3,
+        "goodput_bit_per_s": 95e6,
+        "goodput_expected_bit_per_s": 95e6,
+        "faithful": True,
+    }
+    return {
+        "repetitions": [{"step_s": step_s}],
+        "bytes": counted | {name: value for name, value in changes.items() if name in counted},
+        "probe": probe | {name: value for name, value in changes.items() if name in probe},
+    }
+
+
+def at(cell, **changes):
+    return dataclasses.replace(cell, network=dataclasses.replace(cell.network, **changes))
+
+
+@pytest.mark.parametrize("cell", [ALLREDUCE, EXCHANGE])
+@pytest.mark.parametrize(
+    ("changes", "off", "met"),
+    [
+        ({}, 1.009, True),
+        ({}, 0.989, False),
+        ({}, 1.011, False),
+        ({"bandwidth_bit_per_s": 10e9}, 1.019, True),
+        ({"bandwidth_bit_per_s": 10e9}, 1.021, False),
+        ({"workers": 24}, 1.029, True),
+        ({"workers": 24}, 1.031, False),
+    ],
+)
+def test_a_step_is_held_to_its_networks_target(cell, changes, off, met):
+    cell = at(cell, **changes)
+    model_s = rows.expected(cell).total
+    row = rows.model_row(cell, document([9.0, off * model_s, 0.0]))
+    assert row.ratio == pytest.approx(off)
+    assert row.met is met
+
+
+def test_the_model_does_not_guess():
+    with pytest.raises(UserError, match="got allreduce qsgd"):
+        rows.expected(dataclasses.replace(ALLREDUCE, codec="qsgd"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "met"),
+    [({}, True), ({"rtt_s": 1.0021e-3}, False), ({"faithful": False}, False), ({"rtt_s": None}, False)],
+)
+def test_a_probe_is_held_to_two_microseconds_and_to_the_labs_tolerance(changes, met):
+    assert rows.probe_row(ALLREDUCE.network, document([1.0], **changes)).met is met
+
+
+def test_runs_of_one_cell_are_compared_with_one_another():
+    runs = [{ALLREDUCE.id: document([1.0])}, {}, {ALLREDUCE.id: document([1.004]), EXCHANGE.id: document([2.0])}]
+    first, second = rows.same_rows([ALLREDUCE, EXCHANGE], runs)
+    assert first.difference == pytest.approx(0.004)
+    assert first.met and second.met
+    (worse,) = rows.same_rows([ALLREDUCE], [*runs, {ALLREDUCE.id: document([0.998])}])
+    assert not worse.met
+
+
+@pytest.mark.parametrize(
+    ("changes", "met"),
+    [
+        ({}, True),
+        ({"socket_per_step": 1064.9}, True),
+        ({"socket_per_step": 1066.0}, False),
+        ({"handed_per_step": 1000.1}, False),
+        ({"interface": {"total": 1200.0, "unexplained": 2.0}}, False),
+    ],
+)
+def test_bytes_are_held_to_the_identities(changes, met):
+    assert rows.bytes_row(ALLREDUCE, document([1.0], **changes)).met is met
+
+
+def test_a_miss_is_named_with_its_numbers():
+    model_s = rows.expected(ALLREDUCE).total
+    good, bad = (rows.model_row(ALLREDUCE, document([factor * model_s])) for factor in (1, 1.5))
+    sheet = sheets.model_sheet([good, bad])
+    (miss,) = sheet.misses
+    assert "ratio 1.5000" in miss and "workers 4" in miss
+    assert [row[-1] for row in sheet.rows] == ["yes", "NO"]
+    assert all(len(row) == len(sheet.columns) for row in sheet.rows)
+
+
+def test_markdown_has_a_line_for_every_row():
+    sheet = sheets.bytes_sheet([rows.bytes_row(ALLREDUCE, document([1.0]))])
+    lines = sheets.as_markdown(sheet).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 3
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_every_term_has_a_column():
+    names = {field.name for field in dataclasses.fields(rows.expected(ALLREDUCE))}
+    assert set(sheets.TERM_HEADINGS) == names
+    assert math.isfinite(rows.expected(ALLREDUCE).total)
