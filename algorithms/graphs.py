@@ -29,8 +29,13 @@ class MixingGraph:
         return len(self.W)
 
     def neighbours(self, rank: int) -> tuple[int, ...]:
-        """The other workers that `rank` averages with, in ascending order."""
-        return tuple(int(peer) for peer in np.flatnonzero(self.W[rank]) if peer != rank)
+        """The other workers that `rank` averages with, from the next higher rank on, round.
+
+        Messages leave in this order. If all workers began with the lowest rank instead, some ports would be asked
+        twice at first and others not at all.
+        """
+        peers = (int(peer) for peer in np.flatnonzero(self.W[rank]) if peer != rank)
+        return tuple(sorted(peers, key=lambda peer: (peer - rank) % self.workers))
 
     def weight(self, rank: int, peer: int) -> float:
         """W[rank, peer]."""

@@ -139,7 +139,11 @@ def doctor(json: bool, fix: bool) -> int:
 @cli.command()
 @click.option("--lab", type=LAB, default="auto", show_default=True, help="Where the networks are emulated.")
 @click.option("--quick", is_flag=True, help="A few of the networks: a check in minutes.")
-def fidelity(lab: str, quick: bool) -> int:
+@click.option("--jobs", type=click.IntRange(min=1), help="Guests side by side.  [default: one per core]")
+@click.option(
+    "--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables to a Markdown file too."
+)
+def fidelity(lab: str, quick: bool, jobs: int | None, write: Path | None) -> int:
     """Measure known networks beside the model.
 
     \b
@@ -148,7 +152,7 @@ def fidelity(lab: str, quick: bool) -> int:
     """
     from testbed.fidelity import run
 
-    return run(lab=lab, quick=quick)
+    return run(lab=lab, quick=quick, jobs=jobs, write=write)
 
 
 @cli.command()

@@ -13,6 +13,7 @@ from algorithms.codecs.codec import create_codec
 from algorithms.graphs import create_graph
 from testbed import profiles
 from testbed.cell import Cell
+from testbed.workers.counters import forget_acknowledgement_history
 from testbed.workers.meter import StepMeter
 from testbed.workers.mpi import MPI
 from testbed.workers.protocol import PARTS, Block, BlockDone, Prepare, Ready
@@ -62,6 +63,7 @@ class CellRunner:
         parts: dict[str, list[float]] = {part: [] for part in PARTS}
         ends = []
         declared = 0
+        forget_acknowledgement_history()
         start_s = time.monotonic()
         for step, compute_s in enumerate(block.compute_s, start=block.first_step):
             declared += self._step(step, compute_s)

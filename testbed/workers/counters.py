@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from testbed.workers.protocol import SocketCounters
@@ -38,6 +39,25 @@ def parse_tcp_info(peer: str, info: bytes) -> SocketCounters:
 def own_sockets() -> dict[SocketKey, SocketCounters]:
     """Counters of every established TCP connection of this process to another address."""
     found = {}
+    for connection in _connections():
+        peer, peer_port = connection.getpeername()
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        found[connection.getsockname()[1], peer, peer_port] = parse_tcp_info(peer, info)
+    return found
+
+
+def forget_acknowledgement_history() -> None:
+    """Make every own connection delay its acknowledgements as at its start.
+
+    A connection whose delayed acknowledgement once came late acknowledges every frame from then on (the kernel's quick
+    mode), which is 2 % of a slow link: what a block of steps costs would depend on the pause before it.
+    """
+    for connection in _connections():
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+
+
+def _connections() -> Iterator[socket.socket]:
+    """Every established TCP connection of this process to another address, as a duplicate that is closed afterwards."""
     for entry in Path("/proc/self/fd").iterdir():
         try:
             if not entry.readlink().name.startswith("socket:"):
@@ -45,18 +65,18 @@ def own_sockets() -> dict[SocketKey, SocketCounters]:
             duplicate = socket.socket(fileno=os.dup(int(entry.name)))
         except OSError:
             continue  # the descriptor that listed the folder is gone by now
-        with duplicate as connection:
-            if connection.family != socket.AF_INET or connection.type != socket.SOCK_STREAM:
-                continue
-            try:
-                peer, peer_port = connection.getpeername()
-            except OSError:
-                continue  # listening
-            local, local_port = connection.getsockname()
-            if peer != local:
-                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-                found[local_port, peer, peer_port] = parse_tcp_info(peer, info)
-    return found
+        with duplicate:
+            if _is_to_another_host(duplicate):
+                yield duplicate
+
+
+def _is_to_another_host(connection: socket.socket) -> bool:
+    if connection.family != socket.AF_INET or connection.type != socket.SOCK_STREAM:
+        return False
+    try:
+        return bool(connection.getpeername()[0] != connection.getsockname()[0])
+    except OSError:
+        return False  # listening
 
 
 def interface_totals() -> dict[str, tuple[int, int]]:

@@ -35,7 +35,8 @@ def test_every_link_end_is_shaped_alike_in_the_kernels_units():
     assert first.rate_byte_per_s == 12_500_000
     assert first.delay_ns == 32_500
     assert first.queue_ticks * 64 == pytest.approx(2**20 / 12.5e6 * 1e9, abs=64)
-    alike = [dataclasses.replace(link, end=first.end, seed=first.seed) for link in links]
+    assert [link.from_worker for link in links] == [link.end.node in STAR.workers for link in links]
+    alike = [dataclasses.replace(link, end=first.end, seed=first.seed, from_worker=True) for link in links]
     assert set(alike) == {first}
     assert len({link.seed for link in links}) == len(links)
 
