@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.cell import Cell, Steps
+from testbed.profiles.profile import Profile
 from testbed.results.spread import steps_per_epoch
 from testbed.session.byte_account import account
 from testbed.session.worker_group import WorkerGroup
@@ -84,6 +85,7 @@ class Measurement:
         self,
         group: WorkerGroup,
         cell: Cell,
+        profile: Profile,
         draws: ComputeDraws,
         mean_compute_s: float,
         quiet_s: float,
@@ -91,6 +93,7 @@ class Measurement:
     ) -> None:
         self._group = group
         self._cell = cell
+        self._profile = profile
         self._draws = draws
         self._mean_compute_s = mean_compute_s
         self._quiet_s = quiet_s
@@ -102,7 +105,7 @@ class Measurement:
     def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
         start_s = time.monotonic()
-        ready = self._ask_all(Prepare(self._cell.to_json(), recording), Ready, PREPARE_TIMEOUT_S)[0]
+        ready = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)[0]
         self._steps = steps_of(self._cell, ready.samples)
         warmup = self._warm_up(ready.period)
         before, declared_before, steps_before = self._count(), self._declared_bytes, self._step

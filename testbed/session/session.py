@@ -7,6 +7,7 @@ network. A launch is cheap, since the fork server has imported everything.
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -27,6 +28,8 @@ from testbed.session.measure import Measurement, merge_document
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
 from topologies import addressing, registry
 from topologies import network as networks
+
+_profile = functools.cache(profiles.load)  # reading and checking one takes longer than a step
 
 Emit = Callable[..., None]
 Task = tuple[Cell, str | None]  # a cell, and the folder of its recorded gradients
@@ -162,7 +165,7 @@ class Session:
         self, group: WorkerGroup, cell: Cell, recording: str | None, probe: Mapping[str, Any]
     ) -> dict[str, Any]:
         assert self._network is not None
-        profile = profiles.load(cell.device)
+        profile = _profile(cell.device)
 
         def draws(repetition: int, steps: int) -> Any:
             seconds = compute_draws(
@@ -176,6 +179,7 @@ class Session:
         measurement = Measurement(
             group=group,
             cell=cell,
+            profile=profile,
             draws=draws,
             mean_compute_s=profile.mean_compute_s(cell.workload, cell.batch_size) * cell.compute_scale,
             quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * cell.network.latency_s),

@@ -11,7 +11,6 @@ from algorithms import registry
 from algorithms.algorithm import Algorithm, Worker
 from algorithms.codecs.codec import create_codec
 from algorithms.graphs import create_graph
-from testbed import profiles
 from testbed.cell import Cell
 from testbed.workers.counters import forget_acknowledgement_history
 from testbed.workers.meter import StepMeter
@@ -28,11 +27,10 @@ class CellRunner:
 
     def __init__(self, prepare: Prepare, communicator: MPI.Intracomm) -> None:
         cell = Cell.from_json(prepare.cell)
-        profile = profiles.load(cell.device)
         self._training = create_training(cell, prepare.recording, communicator.rank)
         self._gradient = torch.empty_like(self._training.x)
-        self._meter = StepMeter(profile.work_s)
-        self.transport = MpiTransport(communicator, self._meter, profile.staging_copy_s)
+        self._meter = StepMeter(prepare.profile.work_s)
+        self.transport = MpiTransport(communicator, self._meter, prepare.profile.staging_copy_s)
         self._algorithm = self._create_algorithm(cell, communicator)
 
     def _create_algorithm(self, cell: Cell, communicator: MPI.Intracomm) -> Algorithm:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from testbed.profiles.profile import Profile
+
 PARTS = ("compute", "encode", "communicate", "decode", "apply")
 CONTROL_VARIABLE = "GRADWIRE_CONTROL"  # path of the session's socket
 
@@ -24,6 +26,7 @@ class Prepare:
 
     cell: Mapping[str, Any]
     recording: str | None  # folder of recorded gradients; None: compute them live
+    profile: Profile  # what work takes on the cell's device: read and checked once, by the session
 
 
 @dataclass(frozen=True)

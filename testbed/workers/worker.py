@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import traceback
 from multiprocessing.connection import Client, Connection
@@ -74,6 +75,7 @@ class Worker:
 
 def main() -> int:
     """Initialise MPI, serve the session, finalize. Returns the exit status."""
+    gc.disable()  # a collection writes to every object, and so copies every page that the fork shares
     torch.set_num_threads(1)
     MPI.Init()
     connect_all(MPI.COMM_WORLD)

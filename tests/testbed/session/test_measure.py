@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed import profiles
 from testbed.cell import Cell, Network, Steps
 from testbed.session.measure import (
     Measurement,
@@ -89,6 +90,7 @@ def measure(
     measurement = Measurement(
         group=cast(WorkerGroup, group),
         cell=cell(steps),
+        profile=profiles.load("instant"),
         draws=draws or (lambda repetition, number: np.full((WORKERS, number), 0.25)),
         mean_compute_s=0.5,
         quiet_s=0.0,

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from testbed import profiles
 from testbed.cell import Cell, Network
 from testbed.session import worker_group
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
@@ -76,7 +77,7 @@ def prepare(algorithm: str = "allreduce", **more: object) -> list[Prepare]:
         device="instant",
         gradients="none",
     )
-    return [Prepare(cell.to_json() | more, None)] * WORKERS
+    return [Prepare(cell.to_json() | more, None, profiles.load("instant"))] * WORKERS
 
 
 def test_a_cell_from_its_preparation_to_its_counters(group: WorkerGroup, taken: list[int]) -> None:
