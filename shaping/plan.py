@@ -37,6 +37,7 @@ from testbed.cell import Network
 from testbed.errors import UserError
 from topologies.wiring import LinkEnd, Wiring, delay_s, rate_bit_per_s
 
+RECEIVING_MARK = "-ifb"  # in the names of the devices behind a link's end, in place of "-eth"
 FRAME_BYTES = 1514  # the largest Ethernet frame at MTU 1500
 MOST_SEGMENTS = 44  # of a super-packet: what fits the kernel's 65536 bytes less headers
 
@@ -85,7 +86,7 @@ class LinkShaping:
     @property
     def delay_interface(self) -> str:
         """The device that has netem: the link end itself, or the one behind the peer's end."""
-        return self.end.peer_interface.replace("-eth", "-ifb") if self.from_worker else self.end.interface
+        return self.end.peer_interface.replace("-eth", RECEIVING_MARK) if self.from_worker else self.end.interface
 
     @property
     def delay_node(self) -> str:

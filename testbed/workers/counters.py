@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from shaping.plan import RECEIVING_MARK
 from testbed.workers.protocol import SocketCounters
 
 TCP_INFO_BYTES = 256
@@ -16,9 +17,6 @@ _BYTES_ACKED = struct.Struct("=120xQ")
 _SEGMENTS_OUT = struct.Struct("=136xI")
 _DATA_SEGMENTS_OUT = struct.Struct("=156xI")
 _BYTES_SENT_AND_RETRANSMITTED = struct.Struct("=200xQQ")
-
-# Devices of the shaping (shaping.plan) that what arrives passes once more; it was counted where it was transmitted.
-IFB_MARK = "-ifb"
 
 SocketKey = tuple[int, str, int]  # local port, peer address, peer port
 
@@ -85,6 +83,7 @@ def interface_totals() -> dict[str, tuple[int, int]]:
     for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]:
         name, _, values = line.partition(":")
         columns = values.split()
-        if name.strip() != "lo" and IFB_MARK not in name:
+        # What arrives passes the shaping's own devices once more; it was counted where it was transmitted.
+        if name.strip() != "lo" and RECEIVING_MARK not in name:
             totals[name.strip()] = (int(columns[8]), int(columns[9]))
     return totals

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.workers.counters import IFB_MARK, interface_totals, own_sockets, parse_tcp_info
+from shaping.plan import RECEIVING_MARK
+from testbed.workers.counters import interface_totals, own_sockets, parse_tcp_info
 from testbed.workers.protocol import SocketCounters
 
 # struct tcp_info of include/uapi/linux/tcp.h, field by field, up to tcpi_bytes_retrans
@@ -90,7 +91,7 @@ def test_counting_leaves_the_connections_open(open_sockets: ExitStack) -> None:
 
 def test_interfaces_are_all_but_loopback() -> None:
     assert set(interface_totals()) == {
-        name for name in names_in("/sys/class/net") if name != "lo" and IFB_MARK not in name
+        name for name in names_in("/sys/class/net") if name != "lo" and RECEIVING_MARK not in name
     }
 
 
