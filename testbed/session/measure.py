@@ -15,7 +15,7 @@ from testbed.profiles.profile import Profile
 from testbed.results.spread import steps_per_epoch
 from testbed.session.byte_account import account
 from testbed.session.worker_group import WorkerGroup
-from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Prepare, Ready, Snapshot
+from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
 SETTLED_WITHIN = 0.005  # relative difference of two successive step times (of the means over two periods)
 LEAD_IN_STEPS = 1  # a block begins with all workers in step; they fall into their own rhythm before it is measured
@@ -111,6 +111,8 @@ class Measurement:
         before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
         repetitions = [self._repeat(number, ready.period) for number in range(self._steps.repetitions)]
         after = self._count()
+        emulated_s = time.monotonic() - start_s
+        self._ask_all(Leave(), Left, PREPARE_TIMEOUT_S)
         return {
             "repetitions": repetitions,
             "warmup": warmup,
@@ -127,7 +129,7 @@ class Measurement:
                 "parameters": ready.parameters,
                 "gradients": self._cell.gradients,
             },
-            "emulated_s": time.monotonic() - start_s,
+            "emulated_s": emulated_s,
         }
 
     def _warm_up(self, period: int) -> dict[str, Any]:

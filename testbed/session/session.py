@@ -1,8 +1,7 @@
-"""A session: hosts and links brought up once per topology and size, re-shaped per network, given new workers per cell.
+"""A session: hosts, links and workers brought up once per topology and size, re-shaped per network.
 
-Workers are launched anew for every cell because a connection remembers: congestion windows, round-trip estimates, the
-habits of acknowledging. A cell's result would depend on the cells before it, by up to 1.5 % at 10 Gbit/s even on one
-network. A launch is cheap, since the fork server has imported everything.
+Only the connections between workers are made anew for every cell (testbed/workers/connections.py says why), and the
+workers themselves after a failure.
 """
 
 from __future__ import annotations
@@ -50,6 +49,7 @@ class Session:
         self._emit = emit
         self._network: networks.RunningNetwork | None = None
         self._shaper: Shaper | None = None
+        self._workers: WorkerGroup | None = None
         self._cell_id = self._phase = ""  # of the cell under way
         self._socket = folder / "fork-server"
         self._fork_server = self._start_fork_server()
@@ -106,6 +106,7 @@ class Session:
         self._emit("facts", kernel=platform.release(), sysctls=dict(self._network.sysctls[first_worker]))
 
     def _take_down(self) -> None:
+        self._dismiss_workers()
         if self._shaper is not None:
             self._shaper.close()
         if self._network is not None:
@@ -117,6 +118,7 @@ class Session:
         assert self._network is not None and self._shaper is not None
         wiring = self._network.wiring
         plan = shaping_plan(network, wiring)
+        self._shaper.drain(DRAIN_WITHIN_S)
         self._shaper.apply(plan)
         read_back = self._shaper.read_back(plan)
         self._emit(
@@ -132,17 +134,21 @@ class Session:
         self._cell_id, self._phase = cell.id, "starting"
         self._emit("started", cell_id=cell.id)
         try:
-            group = self._launch_workers()
-            try:
-                self._emit("facts", mpi=group.mpi_library)
-                self._shaper.drain(DRAIN_WITHIN_S)
-                document = self._measure(group, cell, recording, probe)
-            finally:
-                group.close()
+            if self._workers is None:
+                self._workers = self._launch_workers()
+                self._emit("facts", mpi=self._workers.mpi_library)
+            self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed
+            document = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
+            self._dismiss_workers()
             self._emit("failed", cell_id=cell.id, reason=str(error))
         else:
             self._emit("finished", cell_id=cell.id, measurement=document)
+
+    def _dismiss_workers(self) -> None:
+        if self._workers is not None:
+            self._workers.close()
+        self._workers = None
 
     def _launch_workers(self) -> WorkerGroup:
         assert self._network is not None

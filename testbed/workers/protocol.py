@@ -22,7 +22,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class Prepare:
-    """Set up a cell: model, gradients, algorithm, codec. Answered by `Ready`."""
+    """Set up a cell: connections, model, gradients, algorithm, codec. Answered by `Ready`."""
 
     cell: Mapping[str, Any]
     recording: str | None  # folder of recorded gradients; None: compute them live
@@ -92,8 +92,18 @@ class Counters:
 
 
 @dataclass(frozen=True)
+class Leave:
+    """End the cell and close its connections. Answered by `Left`."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """The worker has no connection to another any more."""
+
+
+@dataclass(frozen=True)
 class Quit:
-    """End the worker: finalize MPI and exit."""
+    """End the worker."""
 
 
 @dataclass(frozen=True)
@@ -105,5 +115,5 @@ class Failed:
     traceback: str = ""
 
 
-Command = Prepare | Block | Snapshot | Quit
-Reply = Hello | Ready | BlockDone | Counters | Failed
+Command = Prepare | Block | Snapshot | Leave | Quit
+Reply = Hello | Ready | BlockDone | Counters | Left | Failed

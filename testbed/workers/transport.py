@@ -10,22 +10,6 @@ from testbed.workers.meter import StepMeter
 from testbed.workers.mpi import MPI
 
 
-def connect_all(communicator: MPI.Intracomm) -> None:
-    """Open one TCP connection between every two workers, always from the lower rank.
-
-    MPI connects when two ranks first talk. When both begin at once they end with a connection each, whose
-    acknowledgements travel alone; otherwise data carries those of the other direction, which is 2 % of a slow link.
-    Which it is must not depend on what was exchanged first.
-    """
-    lower, higher = range(communicator.rank), range(communicator.rank + 1, communicator.size)
-    token = bytearray(1)
-    rooms = [bytearray(1) for _ in range(communicator.size)]
-    for first, second in ((higher, lower), (lower, higher)):
-        requests = [communicator.Irecv([rooms[peer], MPI.BYTE], peer) for peer in second]
-        requests += [communicator.Isend([token, MPI.BYTE], peer) for peer in first]
-        MPI.Request.Waitall(requests)
-
-
 class MpiTransport:
     """Runs an algorithm's step: every yielded operation is performed on the communicator, then the step resumes.
 

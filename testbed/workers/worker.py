@@ -10,6 +10,7 @@ from multiprocessing.connection import Client, Connection
 import torch
 
 from testbed.workers.cell_runner import CellRunner
+from testbed.workers.connections import Connections
 from testbed.workers.counters import interface_totals, own_sockets
 from testbed.workers.mpi import MPI
 from testbed.workers.protocol import (
@@ -19,49 +20,62 @@ from testbed.workers.protocol import (
     Counters,
     Failed,
     Hello,
+    Leave,
+    Left,
     Prepare,
     Quit,
+    Ready,
     Reply,
     Snapshot,
     StepTaken,
 )
-from testbed.workers.transport import connect_all
 
 
 class Worker:
-    """Answers the session's commands; keeps the cell under way and the counters between them."""
+    """Answers the session's commands; keeps the cell under way, its connections and counters between them."""
 
-    def __init__(self, connection: Connection, communicator: MPI.Intracomm) -> None:
-        self._connection = connection
-        self._communicator = communicator
+    def __init__(self, control: Connection, rank: int) -> None:
+        self._control = control
+        self._rank = rank
+        self._connections: Connections | None = None
         self._runner: CellRunner | None = None
-
-    @property
-    def rank(self) -> int:
-        """This worker's number, from 0."""
-        return self._communicator.rank
 
     def serve(self) -> None:
         """Answer commands until told to quit; a command that fails is answered with the reason."""
-        self._connection.send(Hello(self.rank, MPI.Get_library_version().splitlines()[0]))
-        while not isinstance(command := self._connection.recv(), Quit):
+        self._control.send(Hello(self._rank, MPI.Get_library_version().splitlines()[0]))
+        while not isinstance(command := self._control.recv(), Quit):
             try:
                 reply = self._do(command)
             except Exception as error:
-                reply = Failed(self.rank, f"{type(error).__name__}: {error}", traceback.format_exc())
-            self._connection.send(reply)
+                reply = Failed(self._rank, f"{type(error).__name__}: {error}", traceback.format_exc())
+            self._control.send(reply)
 
     def _do(self, command: Command) -> Reply:
         match command:
             case Prepare():
-                self._runner = CellRunner(command, self._communicator)
-                return self._runner.ready()
+                return self._prepare(command)
             case Block():
                 return self._cell().run(command, self._say_step)
             case Snapshot():
                 transport = self._cell().transport
                 return Counters(transport.handed_bytes, transport.messages, own_sockets(), interface_totals())
+            case Leave():
+                self._leave()
+                return Left()
         raise TypeError(f"a worker does not know the command {command!r}")
+
+    def _prepare(self, command: Prepare) -> Ready:
+        self._leave()
+        self._connections = Connections()
+        self._runner = CellRunner(command, self._connections.communicator)
+        return self._runner.ready()
+
+    def _leave(self) -> None:
+        self._runner = None
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
+        gc.collect()  # of what this cell left: all that is older is frozen
 
     def _cell(self) -> CellRunner:
         if self._runner is None:
@@ -69,17 +83,14 @@ class Worker:
         return self._runner
 
     def _say_step(self, step: int) -> None:
-        if self.rank == 0:
-            self._connection.send(StepTaken(step))
+        if self._rank == 0:
+            self._control.send(StepTaken(step))
 
 
 def main() -> int:
-    """Initialise MPI, serve the session, finalize. Returns the exit status."""
-    gc.disable()  # a collection writes to every object, and so copies every page that the fork shares
+    """Serve the session. Returns the exit status."""
+    gc.disable()  # a collection at a moment of Python's choice would count as the step's
     torch.set_num_threads(1)
-    MPI.Init()
-    connect_all(MPI.COMM_WORLD)
-    with Client(os.environ[CONTROL_VARIABLE], family="AF_UNIX") as connection:
-        Worker(connection, MPI.COMM_WORLD).serve()
-    MPI.Finalize()
+    with Client(os.environ[CONTROL_VARIABLE], family="AF_UNIX") as control:
+        Worker(control, int(os.environ["PMI_RANK"])).serve()
     return 0

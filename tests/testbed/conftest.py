@@ -7,6 +7,9 @@ from types import ModuleType
 
 import pytest
 
+from testbed.cache import CACHE_VARIABLE
+from testbed.labs.virtual import native
+
 SWEEP = """\
 name: trial
 workers: 4
@@ -26,6 +29,14 @@ def scripted() -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses and pickles look there
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def helpers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the compiled C helpers, in a cache of the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        return native.ensure()
 
 
 @pytest.fixture

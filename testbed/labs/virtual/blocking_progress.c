@@ -98,9 +98,10 @@ int sched_yield(void) {
     return 0;
 }
 
+static int low_water[DESCRIPTORS]; /* of each socket; 0 stands for the default, 1 */
+
 /* Let the socket wake us when `bytes` are there; the kernel is asked only where that is a change. */
 static void set_low_water(int fd, ssize_t bytes) {
-    static int low_water[DESCRIPTORS]; /* 0 stands for the default, 1 */
     if (fd < 0 || fd >= DESCRIPTORS) return;
     int wanted = bytes > LONGEST_LOW_WATER_BYTES ? LONGEST_LOW_WATER_BYTES : (int)bytes;
     if (wanted < 1) wanted = 1;
@@ -118,6 +119,13 @@ ssize_t recv(int fd, void *into, size_t room, int flags) {
     if (got > 0) set_low_water(fd, (ssize_t)room - got);
     if (got < 0 && errno == EAGAIN) set_low_water(fd, (ssize_t)room);
     return got;
+}
+
+int close(int fd) {
+    static int (*plain)(int);
+    if (!plain) plain = dlsym(RTLD_NEXT, "close");
+    if (fd >= 0 && fd < DESCRIPTORS) low_water[fd] = 0; /* the next socket of this number begins with the default */
+    return plain(fd);
 }
 
 pid_t waitpid(pid_t pid, int *status, int options) {

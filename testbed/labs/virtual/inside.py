@@ -60,14 +60,12 @@ def _prepare_system(native: str, cache: str) -> None:
 
 
 def _work(spool: Spool, lane: int, native: Path) -> None:
+    from testbed.labs.virtual.native import blocking_progress
     from testbed.session.session import Session  # pyroute2 reads /proc when it is imported
 
     events = EventWriter(spool.events_path(lane))
-    preload = {
-        "LD_PRELOAD": str(native / "blocking_progress.so"),
-        "GRADWIRE_BLOCKING_PROGRESS": "1",
-    }
-    with Session(folder=WORKING_FOLDER, native=native, environment=preload, emit=events.write) as session:
+    waiting = blocking_progress(native)
+    with Session(folder=WORKING_FOLDER, native=native, environment=waiting, emit=events.write) as session:
         events.write("ready")
         while claimed := spool.claim(lane, session.group):
             name, batch = claimed

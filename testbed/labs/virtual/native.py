@@ -54,6 +54,11 @@ def find(helpers: tuple[Helper, ...] = HELPERS) -> Path | None:
     return entry if entry.is_dir() else None
 
 
+def blocking_progress(folder: Path) -> dict[str, str]:
+    """Environment variables under which MPICH's ranks sleep while they wait; `folder` holds the helpers."""
+    return {"LD_PRELOAD": str(folder / "blocking_progress.so"), "GRADWIRE_BLOCKING_PROGRESS": "1"}
+
+
 def _entry(helpers: tuple[Helper, ...]) -> Path:
     """The cache entry of the helpers' present sources and commands."""
     absent = [str(helper.source) for helper in helpers if not helper.source.is_file()]

@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from testbed.cache import CACHE_VARIABLE
-from testbed.labs.virtual import native
-
 
 @pytest.fixture(scope="session")
-def join_rank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled program, in a cache of the tests' own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
-        return native.ensure() / "join_rank"
+def join_rank(helpers: Path) -> Path:
+    """The compiled program."""
+    return helpers / "join_rank"
 
 
 @pytest.fixture(scope="module")

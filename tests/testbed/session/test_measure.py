@@ -20,7 +20,7 @@ from testbed.session.measure import (
     steps_needed,
 )
 from testbed.session.worker_group import WorkerGroup
-from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Prepare, Ready, Snapshot
+from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
 WORKERS = 2
 BYTES = 100  # that each worker declares and hands over per step
@@ -68,6 +68,8 @@ class ScriptedGroup:
             case Block() as block:
                 self.blocks.append(block)
                 return self._take(block)
+            case Leave():
+                return [Left()] * WORKERS
         raise TypeError(commands[0])
 
     def _take(self, block: Block) -> list[BlockDone]:
@@ -137,7 +139,7 @@ def test_a_settled_cell_warms_up_once_and_measures_every_repetition() -> None:
     group = ScriptedGroup()
     said: list[Any] = []
     document = measure(group, Steps(), said=said)
-    assert group.log == ["Prepare", "Block", "Snapshot", "Block", "Block", "Block", "Snapshot"]
+    assert group.log == ["Prepare", "Block", "Snapshot", "Block", "Block", "Block", "Snapshot", "Leave"]
     assert [(block.first_step, len(block.compute_s)) for block in group.blocks] == [(0, 3), (3, 11), (14, 11), (25, 11)]
     assert said == [("warm-up", 0), ("measuring", 3), ("measuring", 14), ("measuring", 25)]
     assert document["warmup"] == {"steps": 3, "settled": True}

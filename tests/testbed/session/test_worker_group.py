@@ -12,9 +12,10 @@ import pytest
 
 from testbed import profiles
 from testbed.cell import Cell, Network
+from testbed.labs.virtual import native
 from testbed.session import worker_group
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
-from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Prepare, Ready, Snapshot
+from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
 pytestmark = [
     pytest.mark.mpi,
@@ -48,13 +49,13 @@ def taken() -> list[int]:
 
 
 @pytest.fixture
-def group(fork_server: psutil.Process, folder: Path, join_rank: Path, taken: list[int]) -> Iterator[WorkerGroup]:
+def group(fork_server: psutil.Process, folder: Path, helpers: Path, taken: list[int]) -> Iterator[WorkerGroup]:
     """Two workers on this machine's loopback. When the test is over, none of their processes may be left."""
     group = WorkerGroup(
         hosts=[(os.getpid(), "lo")] * WORKERS,
-        rank_command=[str(join_rank), str(folder / "fork-server")],
+        rank_command=[str(helpers / "join_rank"), str(folder / "fork-server")],
         folder=folder,
-        environment={},
+        environment=native.blocking_progress(helpers),  # ranks that spin would starve each other
         on_step=taken.append,
     )
     ranks = [child for child in psutil.Process().children(recursive=True) if child.name() == "join_rank"]
@@ -99,12 +100,22 @@ def test_a_cell_from_its_preparation_to_its_counters(group: WorkerGroup, taken: 
     assert [one.messages for one in counters] == [4, 4]
 
 
-def test_a_second_cell_counts_from_zero(group: WorkerGroup) -> None:
+def test_every_cell_has_connections_of_its_own(group: WorkerGroup, fork_server: psutil.Process) -> None:
+    ports: list[set[int]] = []
     for _ in range(2):
         group.ask(prepare("d-psgd"), Ready, TIMEOUT_S)
         group.ask([Block(0, (0.0,))] * WORKERS, BlockDone, TIMEOUT_S)
-        first = group.ask([Snapshot()] * WORKERS, Counters, TIMEOUT_S)
-        assert [one.handed_bytes for one in first] == [4 * PARAMETERS] * WORKERS
+        counters = group.ask([Snapshot()] * WORKERS, Counters, TIMEOUT_S)
+        assert [one.handed_bytes for one in counters] == [4 * PARAMETERS] * WORKERS
+        ports.append(tcp_ports(fork_server))
+        assert group.ask([Leave()] * WORKERS, Left, TIMEOUT_S) == [Left()] * WORKERS
+        assert tcp_ports(fork_server) == set()
+    assert ports[0] and ports[1] and not ports[0] & ports[1]
+
+
+def tcp_ports(fork_server: psutil.Process) -> set[int]:
+    """Ports on which the workers listen or are connected."""
+    return {one.laddr.port for worker in fork_server.children() for one in worker.net_connections("tcp")}
 
 
 def test_a_worker_that_raises_is_reported_with_its_reason(group: WorkerGroup) -> None:

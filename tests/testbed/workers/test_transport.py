@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from testbed.labs.virtual import native
 from testbed.session.worker_group import MPI_VARIABLES
 
 pytestmark = [pytest.mark.mpi, pytest.mark.timeout(120)]
@@ -18,12 +19,12 @@ CHECKOUT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def ranks() -> list[dict[str, Any]]:
+def ranks(helpers: Path) -> list[dict[str, Any]]:
     """What each of three ranks found."""
     mpiexec = Path(sys.executable).with_name("mpiexec")
     done = subprocess.run(
         [mpiexec, "-launcher", "fork", "-n", "3", sys.executable, PROGRAM],
-        env={**os.environ, **MPI_VARIABLES, "FI_TCP_IFACE": "lo"},
+        env={**os.environ, **MPI_VARIABLES, "FI_TCP_IFACE": "lo", **native.blocking_progress(helpers)},
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

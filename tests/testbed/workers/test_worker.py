@@ -1,17 +1,10 @@
 from __future__ import annotations
 
 from multiprocessing import Pipe
-from typing import Any, cast
+from typing import Any
 
-from testbed.workers.mpi import MPI
-from testbed.workers.protocol import Block, Command, Failed, Hello, Quit, Snapshot
+from testbed.workers.protocol import Block, Command, Failed, Hello, Leave, Left, Quit, Snapshot
 from testbed.workers.worker import Worker
-
-
-class Alone:
-    """Stands for a communicator: no message is sent in these tests."""
-
-    rank = 3
 
 
 def conversation(*commands: Any) -> list[Any]:
@@ -20,7 +13,7 @@ def conversation(*commands: Any) -> list[Any]:
     with session, worker_end:
         for command in (*commands, Quit()):
             session.send(command)
-        Worker(worker_end, cast(MPI.Intracomm, Alone())).serve()
+        Worker(worker_end, rank=3).serve()
         answers = []
         while session.poll():
             answers.append(session.recv())
@@ -45,3 +38,7 @@ def test_a_command_that_fails_is_answered_with_the_reason_and_the_next_is_heard(
 def test_an_unknown_command_is_a_failure() -> None:
     answer = conversation("dance")[1]
     assert "'dance'" in answer.reason
+
+
+def test_leaving_without_a_cell_is_no_failure() -> None:
+    assert conversation(Leave())[1:] == [Left()]
