@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 from rich.console import Console
 from rich.text import Text
 
 from testbed.cell import Cell
-from testbed.errors import UserError
+from testbed.lanes import lanes
 from testbed.measuring import Labs, Outcome, Say, Session, in_order
 from testbed.progress import Tally, progress
 from testbed.results import atomic
@@ -23,7 +21,6 @@ from testbed.results.run_folder import RunFolder
 from testbed.specification import Plan, load_plan, select
 from testbed.specification.catalogue import Catalogue, installed
 from testbed.specification.delays import link_delay_s
-from testbed.specification.memory import lanes_that_fit
 from testbed.specification.wording import describe, describe_delays
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130  # exit codes
@@ -49,7 +46,7 @@ def run_sweep(request: Request, labs: Labs, console: Console, complete: Catalogu
 
     plan = _plan(request, labs, complete, say)
     cells = select(plan.cells, request.only) if request.only else list(plan.cells)
-    jobs = lanes(request.jobs, cells, psutil.virtual_memory().available)
+    jobs = lanes(request.jobs, cells, labs.create)
     run = RunFolder(request.run or Path("runs") / plan.name)
     with run.locked():
         to_do = in_order(cell for cell in cells if not run.is_finished(cell))
@@ -84,18 +81,6 @@ def make_figures(run: RunFolder) -> list[Path]:
         return reports.write(frame, _provenance(run), run.figures_path)
     except OSError as error:
         raise atomic.not_written(Path(error.filename or run.figures_path), error) from error
-
-
-def lanes(asked: int | None, cells: Sequence[Cell], available_bytes: int) -> int:
-    """How many lanes run side by side. UserError where memory does not hold what was asked for."""
-    fitting = lanes_that_fit(cells, available_bytes)
-    if asked is None:
-        return min(len(os.sched_getaffinity(0)), fitting)
-    if asked < 1:
-        raise UserError(f"--jobs {asked}: at least 1 lane is needed")
-    if asked > fitting:
-        raise UserError(f"--jobs {asked}: memory holds {fitting} lanes of this sweep; ask for at most that")
-    return asked
 
 
 def _plan(request: Request, labs: Labs, complete: Catalogue, say: Say) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from testbed.fidelity.measuring import Document, busy_machine
 from testbed.fidelity.measuring import measure as measure_cells
 from testbed.labs import registry
 from testbed.labs.lab import Lab
+from testbed.lanes import lanes
 from testbed.measuring import in_order
 
 MET, MISSED = 0, 1  # exit codes
@@ -25,7 +25,7 @@ PLAIN_WIDTH = 200
 class Fidelity:
     """Measures a programme in a lab and keeps what could not be measured."""
 
-    def __init__(self, lab: Lab, console: Console, jobs: int) -> None:
+    def __init__(self, lab: Lab, console: Console, jobs: int | None) -> None:
         self._lab = lab
         self._console = console
         self._jobs = jobs
@@ -67,8 +67,8 @@ class Fidelity:
         note = "The same cells while the machine has nothing else to do, and while every core has."
         return sheets.same_sheet("Load independence", note, rows.same_rows(loaded, [idle, busy]))
 
-    def _measure(self, wanted: Sequence[Cell], jobs: int) -> Mapping[str, Document]:
-        measured = measure_cells(self._lab, wanted, jobs, self._console)
+    def _measure(self, wanted: Sequence[Cell], jobs: int | None) -> Mapping[str, Document]:
+        measured = measure_cells(self._lab, wanted, lanes(jobs, wanted, lambda _: self._lab), self._console)
         self.failures += [f"not measured: {reason}" for reason in measured.failures.values()]
         return measured.documents
 
@@ -91,7 +91,7 @@ def run(
     console = console or _console()
     name = registry.auto()[0] if lab == "auto" else lab
     programme = (cells.quick if quick else cells.full)(name)
-    fidelity = Fidelity(registry.create(name), console, jobs or len(os.sched_getaffinity(0)))
+    fidelity = Fidelity(registry.create(name), console, jobs)
     made = fidelity.measure(programme)
     for sheet in made:
         console.print(sheets.as_table(sheet))

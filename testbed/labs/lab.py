@@ -65,6 +65,9 @@ class Lab(Protocol):
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
         """Make ready what the cells need (kernel, recorded gradients); raise UserError where that cannot be."""
 
+    def lane_bytes(self, workers: int) -> int:
+        """Memory that a lane with that many workers takes at most."""
+
     def provenance(self) -> dict[str, Any]:
         """What a reader needs to trust a number: kernel, its configuration's digest, MPI, torch, sysctls."""
 

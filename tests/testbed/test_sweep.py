@@ -23,7 +23,7 @@ from testbed.errors import LabError, UserError
 from testbed.measuring import in_order
 from testbed.results.run_folder import RunFolder
 from testbed.specification import load_plan
-from testbed.sweep import Request, lanes, run_sweep
+from testbed.sweep import Request, run_sweep
 
 
 class Sweeper:
@@ -206,13 +206,3 @@ def test_equal_topologies_and_then_equal_networks_are_adjacent(tmp_path: Path) -
 
     assert changes(group) == 4 - 1
     assert changes(lambda cell: cell.network) == 8 - 1
-
-
-def test_lanes(sweep_file: Path) -> None:
-    cells = load_plan(sweep_file, lambda: "virtual", lambda cell: cell).cells
-    lane = 4 * 350_000_000 + 250_000_000
-    assert lanes(3, cells, 3 * lane) == 3
-    assert lanes(None, cells, 1 * lane) == 1
-    for asked in (0, 4):
-        with pytest.raises(UserError, match=f"--jobs {asked}"):
-            lanes(asked, cells, 3 * lane)

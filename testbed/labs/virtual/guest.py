@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,8 +141,3 @@ class Guest:
         """The end of the guest's console, on one line."""
         lines = self.log_path.read_text(errors="replace").split("\n") if self.log_path.exists() else []
         return " | ".join(line.strip() for line in lines if line.strip()[:1])[-400:]
-
-
-def lanes_that_fit(jobs: int, workers: Sequence[int], available_bytes: int) -> int:
-    """How many guests fit in the memory that is available, at most `jobs`, at least one."""
-    return max(1, min(jobs, available_bytes // memory_bytes(max(workers))))

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from testbed import clean, recording, workloads
 from testbed.cell import Cell
 from testbed.errors import LabError
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event, Note
 from testbed.labs.virtual import kernel, native
-from testbed.labs.virtual.guest import Guest, GuestFiles, lanes_that_fit
+from testbed.labs.virtual.guest import Guest, GuestFiles, memory_bytes
 from testbed.labs.virtual.spool import Batch, EventReader, Spool, Task, batches_of
 from testbed.session.measure import steps_needed, steps_of
 
@@ -52,6 +50,10 @@ class VirtualLab:
                 )
                 self._recordings[cell.id] = str(made.folder)
 
+    def lane_bytes(self, workers: int) -> int:
+        """A guest's memory."""
+        return memory_bytes(workers)
+
     def provenance(self) -> dict[str, Any]:
         """The kernel that was built, and what guests said of themselves."""
         return {"lab": self.name, "kernel_build": kernel.digest(), **self._guest_facts}
@@ -70,7 +72,7 @@ class VirtualLab:
             for batch in batches_of(tasks):
                 spool.put(next(numbers), batch)
             workers = [cell.network.workers for cell in cells]
-            lanes = min(lanes_that_fit(jobs, workers, psutil.virtual_memory().available), spool.left())
+            lanes = min(jobs, spool.left())
             self._run_lanes(spool, folder, max(workers), lanes, numbers, report, stop)
         finally:
             clean.remove(folder)

@@ -10,7 +10,7 @@ import pytest
 from testbed.clean import spool_of
 from testbed.errors import UserError
 from testbed.labs.virtual import guest
-from testbed.labs.virtual.guest import GuestFiles, command_line, lanes_that_fit, memory_bytes, memory_folder
+from testbed.labs.virtual.guest import GuestFiles, command_line, memory_bytes, memory_folder
 
 MIB = 1 << 20
 FILES = GuestFiles(kernel=Path("/cache/linux"), native=Path("/cache/native"), spool=Path("/run/gradwire-12ab"))
@@ -58,15 +58,6 @@ def _pretend_free(monkeypatch: pytest.MonkeyPatch, temporary: Path, free_mib: di
     by_folder = {Path("/dev/shm"): free_mib["/dev/shm"], temporary: free_mib["tmp"]}
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(temporary))
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=by_folder[folder] * MIB))
-
-
-@pytest.mark.parametrize(
-    ("jobs", "guests_worth", "expected"),
-    [(1, 8.0, 1), (4, 8.0, 4), (4, 2.9, 2), (4, 0.5, 1)],  # one guest is tried, whatever is free
-)
-def test_lanes_are_as_many_as_memory_holds(jobs: int, guests_worth: float, expected: int) -> None:
-    available = int(guests_worth * memory_bytes(8))
-    assert lanes_that_fit(jobs, [2, 8, 4], available) == expected
 
 
 def test_more_workers_need_more_memory() -> None:

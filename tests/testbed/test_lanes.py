@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from testbed.cell import Cell
+from testbed.errors import UserError
+from testbed.lanes import lanes
+from testbed.specification import load_plan
+
+GB = 10**9  # what a worker takes in the scripted lab
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> list[Cell]:
+    path = tmp_path / "trial.yaml"
+    path.write_text("bandwidth: 5mbit\nlatency: 1ms\nalgorithm: allreduce\nworkers: [4, 8]\n")
+    return list(load_plan(path, lambda: "virtual", lambda cell: cell).cells)
+
+
+def test_one_lane_a_core_as_far_as_memory_holds_the_largest_cell(scripted: ModuleType, cells: list[Cell]) -> None:
+    lab = scripted.ScriptedLab()
+    assert lanes(None, cells, lab.create, 10**15) == len(os.sched_getaffinity(0))
+    assert lanes(None, cells, lab.create, 16 * GB - 1) == 1
+    assert lanes(3, cells, lab.create, 24 * GB) == 3
+
+
+@pytest.mark.parametrize("asked", [0, 4])
+def test_a_number_that_cannot_be_is_refused(scripted: ModuleType, cells: list[Cell], asked: int) -> None:
+    with pytest.raises(UserError, match=f"--jobs {asked}"):
+        lanes(asked, cells, scripted.ScriptedLab().create, 24 * GB)
+
+
+@pytest.mark.parametrize("asked", [None, 1])
+def test_more_workers_than_memory_allows_are_refused(
+    scripted: ModuleType, cells: list[Cell], asked: int | None
+) -> None:
+    message = r"workers 8: a lane of them needs 8\.0 GB of memory, and 7\.0 GB are available"
+    with pytest.raises(UserError, match=message):
+        lanes(asked, cells, scripted.ScriptedLab().create, 7 * GB)
