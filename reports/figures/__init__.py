@@ -1,4 +1,4 @@
-"""The figures of a run: one module each, found by being here. Each has a `FIGURE`."""
+"""The figures of a run: a module for each kind, found by being here. Each has `FIGURES`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ class FigureKind:
 
 
 def figure_kinds() -> list[FigureKind]:
-    """Every module's FIGURE, in the page's order."""
+    """Every module's FIGURES, in the page's order."""
     modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
-    return sorted((module.FIGURE for module in modules), key=lambda kind: (kind.order, kind.name))
+    return sorted((kind for module in modules for kind in module.FIGURES), key=lambda kind: (kind.order, kind.name))

@@ -68,10 +68,12 @@ def _bars(ax: Axes, view: View, network: Network) -> None:
     ax.set_title(f"{bandwidth_text(network[0])}, latency {latency_text(network[1])}")
 
 
-FIGURE = FigureKind(
-    name="where-the-time-goes",
-    title="Where the time goes",
-    reading="Each bar is one training step; the longest colour is what to improve on that network.",
-    order=60,
-    draw=draw,
+FIGURES = (
+    FigureKind(
+        name="where-the-time-goes",
+        title="Where the time goes",
+        reading="Each bar is one training step; the longest colour is what to improve on that network.",
+        order=60,
+        draw=draw,
+    ),
 )

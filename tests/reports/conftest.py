@@ -96,9 +96,9 @@ PROVENANCE: Mapping[str, Any] = {
 }
 
 
-def drawn(figure_module: Any, view: View) -> Any:
-    """The figure that a module draws, which must not be None."""
-    figure = figure_module.draw(view)
+def drawn(draw: Any, view: View) -> Any:
+    """The figure that `draw` makes, which must not be None."""
+    figure = draw(view)
     assert figure is not None
     return figure
 

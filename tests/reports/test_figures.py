@@ -47,7 +47,7 @@ def test_the_map_colours_each_network_with_its_winner_and_says_ties_and_failures
     table = tables.make()
     table = tables.fail(table, tables.where(table, bandwidth_bit_per_s=50e6, latency_s=5e-3))
     view = view_of(table)
-    (ax,) = tables.drawn(fastest, view).axes
+    (ax,) = tables.drawn(fastest.draw, view).axes
     cells = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
     assert len(cells) == len(tables.bandwidths) * len(tables.latencies)
     won = winner(view, (5e6, 20e-3))
@@ -61,13 +61,13 @@ def test_the_map_colours_each_network_with_its_winner_and_says_ties_and_failures
 def test_an_unfaithful_winner_is_said_so(tables):
     table = small(tables, [30.0, 20.0, 10.0])
     table["faithful"] = [True, True, False]
-    (ax,) = tables.drawn(fastest, view_of(table)).axes
+    (ax,) = tables.drawn(fastest.draw, view_of(table)).axes
     assert "unfaithful" in [text.get_text() for text in ax.texts]
 
 
 def test_bars_stack_a_steps_parts_at_the_corners(tables):
     table = tables.make()
-    figure = tables.drawn(breakdown, view_of(table))
+    figure = tables.drawn(breakdown.draw, view_of(table))
     assert len(figure.axes) == 4
     row = table[tables.where(table, algorithm="dcd-psgd", bandwidth_bit_per_s=5e6, latency_s=0.13e-3)].iloc[0]
     bars = [container.patches[3] for container in figure.axes[0].containers]

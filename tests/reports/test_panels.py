@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from pytest import approx
 
 from reports import measures, panels
-from reports.figures import epoch_bandwidth, epoch_latency, figure_kinds, speedup_bandwidth, speedup_latency
+from reports.figures import epoch, figure_kinds, speedup
 from reports.view import views
 
 
@@ -34,7 +34,7 @@ def view(tables):
 
 def test_epoch_against_bandwidth_draws_the_tables_numbers(tables, view):
     table = tables.make()
-    figure = tables.drawn(epoch_bandwidth, view)
+    figure = tables.drawn(epoch.against_bandwidth, view)
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
         "latency 0.13 ms", "latency 1 ms", "latency 5 ms", "latency 20 ms",
     ]  # fmt: skip
@@ -50,7 +50,7 @@ def test_epoch_against_bandwidth_draws_the_tables_numbers(tables, view):
 
 
 def test_epoch_against_latency_has_a_panel_per_bandwidth(tables, view):
-    figure = tables.drawn(epoch_latency, view)
+    figure = tables.drawn(epoch.against_latency, view)
     assert len(figure.axes) == len(tables.bandwidths)
     assert figure.axes[5].get_title(loc="left") == "bandwidth 1.4 Gbit/s"
     assert list(curve(figure.axes[0], "d-psgd fp32").get_xdata()) == approx(sorted(tables.latencies))
@@ -59,7 +59,7 @@ def test_epoch_against_latency_has_a_panel_per_bandwidth(tables, view):
 def test_the_band_is_the_confidence_interval(tables):
     table = tables.make(systems=[("d-psgd", "fp32")], bandwidths=[5e6, 10e6], latencies=[1e-3])
     table["epoch_s"], table["epoch_ci95_s"] = [10.0, 5.0], [2.0, 1.0]
-    (ax,) = tables.drawn(epoch_bandwidth, views(table)[0]).axes
+    (ax,) = tables.drawn(epoch.against_bandwidth, views(table)[0]).axes
     (band,) = ax.collections
     vertices: Any = band.get_paths()[0].vertices
     corners = {(round(x), round(y)) for x, y in vertices}
@@ -67,9 +67,9 @@ def test_the_band_is_the_confidence_interval(tables):
 
 
 def test_speedup_is_over_allreduce_with_a_line_at_one(tables, view):
-    figure = tables.drawn(speedup_bandwidth, view)
+    figure = tables.drawn(speedup.against_bandwidth, view)
     ax = figure.axes[3]
-    base, ours = (tables.drawn(epoch_bandwidth, view).axes[3], "ecd-psgd qsgd 8 bit")
+    base, ours = (tables.drawn(epoch.against_bandwidth, view).axes[3], "ecd-psgd qsgd 8 bit")
     expected = curve(base, "allreduce fp32").get_ydata() / curve(base, ours).get_ydata()
     assert list(curve(ax, ours).get_ydata()) == approx(list(expected))
     assert list(marked(ax, "reference")[0].get_ydata()) == [1.0, 1.0]
@@ -81,8 +81,8 @@ def test_there_is_no_speedup_figure_without_a_baseline(tables):
     failed = tables.fail(table, tables.where(table, algorithm="allreduce", codec="fp32"))
     for lacking in (table[table["algorithm"] == "d-psgd"], failed):
         view = views(lacking)[0]
-        assert speedup_bandwidth.draw(view) is None
-        assert speedup_latency.draw(view) is None
+        assert speedup.against_bandwidth(view) is None
+        assert speedup.against_latency(view) is None
 
 
 def test_a_system_has_one_colour_in_all_figures(view):
@@ -95,7 +95,7 @@ def test_a_system_has_one_colour_in_all_figures(view):
 def test_unfaithful_cells_are_hollow_and_said_so(tables):
     table = tables.make()
     table.loc[tables.where(table, algorithm="d-psgd", bandwidth_bit_per_s=5e9, latency_s=1e-3), "faithful"] = False
-    figure = tables.drawn(epoch_bandwidth, views(table)[0])
+    figure = tables.drawn(epoch.against_bandwidth, views(table)[0])
     (mark,) = [mark for ax in figure.axes for mark in marked(ax, "unfaithful")]
     assert mark.axes is figure.axes[1]
     assert list(mark.get_xdata()) == [5e9]
@@ -106,14 +106,14 @@ def test_unfaithful_cells_are_hollow_and_said_so(tables):
 def test_an_unfaithful_baseline_makes_every_speedup_over_it_unfaithful(tables):
     table = tables.make(latencies=[1e-3])
     table.loc[tables.where(table, algorithm="allreduce", codec="fp32", bandwidth_bit_per_s=5e9), "faithful"] = False
-    (ax,) = tables.drawn(speedup_bandwidth, views(table)[0]).axes
+    (ax,) = tables.drawn(speedup.against_bandwidth, views(table)[0]).axes
     assert len(marked(ax, "unfaithful")) == 4
 
 
 def test_a_failed_cell_is_a_gap_with_a_cross(tables):
     table = tables.make(latencies=[1e-3])
     table = tables.fail(table, tables.where(table, algorithm="d-psgd", bandwidth_bit_per_s=50e6))
-    figure = tables.drawn(epoch_bandwidth, views(table)[0])
+    figure = tables.drawn(epoch.against_bandwidth, views(table)[0])
     (ax,) = figure.axes
     assert [x == x for x in curve(ax, "d-psgd fp32").get_ydata()] == [True, True, False, *[True] * 5]
     (cross,) = marked(ax, "failed")
@@ -125,12 +125,12 @@ def test_a_failed_cell_is_a_gap_with_a_cross(tables):
 def test_a_system_that_always_failed_is_labelled_so(tables):
     table = tables.make(latencies=[1e-3])
     table = tables.fail(table, tables.where(table, algorithm="d-psgd"))
-    (ax,) = tables.drawn(epoch_bandwidth, views(table)[0]).axes
+    (ax,) = tables.drawn(epoch.against_bandwidth, views(table)[0]).axes
     assert "d-psgd fp32: failed" in [text.get_text() for text in labels(ax)]
 
 
 def test_labels_name_every_line_in_its_colour_and_do_not_overlap(tables, view):
-    figure = tables.drawn(epoch_bandwidth, view)
+    figure = tables.drawn(epoch.against_bandwidth, view)
     figure.canvas.draw()
     for ax in figure.axes:
         boxes = sorted((text.get_window_extent() for text in labels(ax)), key=lambda box: box.y0)
@@ -142,14 +142,16 @@ def test_labels_name_every_line_in_its_colour_and_do_not_overlap(tables, view):
 
 def test_ticks_do_not_overlap_where_bandwidths_are_close(tables):
     view = views(tables.make(bandwidths=[x * 1e6 for x in range(5, 105)], latencies=[1e-3]))[0]
-    shown = ticks(tables.drawn(epoch_bandwidth, view).axes[0].xaxis)
+    shown = ticks(tables.drawn(epoch.against_bandwidth, view).axes[0].xaxis)
     assert shown[0] == "5 Mbit/s"
     assert shown[-1] == "104 Mbit/s"
     assert len(shown) < 14
 
 
 def test_latency_zero_has_a_place_on_the_logarithmic_axis(tables):
-    (ax,) = tables.drawn(epoch_latency, views(tables.make(bandwidths=[5e6], latencies=[0.0, 3e-3, 6e-3]))[0]).axes
+    (ax,) = tables.drawn(
+        epoch.against_latency, views(tables.make(bandwidths=[5e6], latencies=[0.0, 3e-3, 6e-3]))[0]
+    ).axes
     assert list(curve(ax, "d-psgd fp32").get_xdata()) == approx([1e-3, 3e-3, 6e-3])
     assert ticks(ax.xaxis)[0] == "0 ms"
 
