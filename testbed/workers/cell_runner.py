@@ -78,4 +78,5 @@ class CellRunner:
         with self._meter.lasting("compute", compute_s):
             training.source.next(step, training.x, self._gradient)
         self.transport.run(self._algorithm.step(training.x, self._gradient, t, RATE))
+        self._meter.settle()
         return self._algorithm.declared_bytes(t)

@@ -47,10 +47,10 @@ class MpiTransport:
         sent_bytes = sum(send.data.nbytes for send in exchange.sends)
         self.handed_bytes += sent_bytes
         self.messages += len(exchange.sends)
-        self._stage("encode", sent_bytes)
-        with self._meter.lasting("communicate"):
+        self._meter.charge("encode", self._staging_copy_s(sent_bytes))
+        with self._meter.communicating():
             received = self._send_and_receive(exchange)
-        self._stage("decode", sum(received))
+        self._meter.charge("decode", self._staging_copy_s(sum(received)))
         return received
 
     def _send_and_receive(self, exchange: Exchange) -> Sequence[int]:
@@ -66,13 +66,8 @@ class MpiTransport:
     def _collective(self, collective: Collective) -> Sequence[int]:
         """MPI's own sum. What it sends is the library's affair: what is handed over is the vector, once."""
         self.handed_bytes += collective.values.nbytes
-        self._stage("encode", collective.values.nbytes)
-        with self._meter.lasting("communicate"):
+        self._meter.charge("encode", self._staging_copy_s(collective.values.nbytes))
+        with self._meter.communicating():
             self._communicator.Allreduce(MPI.IN_PLACE, collective.values, MPI.SUM)
-        self._stage("decode", collective.values.nbytes)
+        self._meter.charge("decode", self._staging_copy_s(collective.values.nbytes))
         return ()
-
-    def _stage(self, part: str, size_bytes: int) -> None:
-        if seconds := self._staging_copy_s(size_bytes):
-            with self._meter.lasting(part, seconds):
-                pass

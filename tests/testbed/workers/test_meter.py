@@ -41,6 +41,8 @@ def test_only_the_rest_is_slept(clock: Clock) -> None:
     step = StepMeter(free)
     with step.lasting("compute", 2.0):
         clock.passes(0.5)
+    step.settle()
+    step.settle()
     assert clock.slept_s == [1.5]
     assert step.parts_s["compute"] == 2.0
 
@@ -49,6 +51,7 @@ def test_work_that_takes_longer_is_counted_as_it_was(clock: Clock) -> None:
     step = StepMeter(free)
     with step.lasting("compute", 2.0):
         clock.passes(3.0)
+    step.settle()
     assert clock.slept_s == []
     assert step.parts_s["compute"] == 3.0
 
@@ -72,9 +75,29 @@ def test_charges_of_a_part_add_up_until_the_next_step(clock: Clock) -> None:
             pass
     assert step.parts_s == {"compute": 0.0, "encode": 4.25, "communicate": 0.0, "decode": 1.5, "apply": 2.0}
     assert asked[0] == (Work.ENCODE, 2, "qsgd")
-    assert sum(clock.slept_s) == 7.75
+    step.settle()
+    assert clock.slept_s == [7.75]
     step.new_step()
     assert step.parts_s == dict.fromkeys(PARTS, 0.0)
+
+
+def test_what_is_due_is_slept_before_communication_begins(clock: Clock) -> None:
+    step = StepMeter(free)
+    step.charge("encode", 0.5)
+    step.charge("compute", 0.25)
+    with step.communicating():
+        clock.passes(4.0)
+    assert clock.slept_s == [0.75]
+    assert step.parts_s | {"encode": 0.5, "compute": 0.25, "communicate": 4.0} == step.parts_s
+
+
+def test_a_sleep_that_ends_late_is_counted_too(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "sleep", lambda seconds: clock.passes(seconds + 0.125))
+    step = StepMeter(free)
+    step.charge("compute", 0.5)
+    step.charge("apply", 0.25)
+    step.settle()
+    assert (step.parts_s["compute"], step.parts_s["apply"]) == (0.5, 0.375)
 
 
 def test_every_kind_of_work_belongs_to_a_part() -> None:
