@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -16,6 +17,7 @@ from testbed.labs import registry
 from testbed.labs.lab import Lab
 from testbed.lanes import lanes
 from testbed.measuring import in_order
+from testbed.results import provenance
 
 MET, MISSED = 0, 1  # exit codes
 # Wide enough for the widest table where the output is no terminal.
@@ -91,13 +93,15 @@ def run(
     console = console or _console()
     name = registry.auto()[0] if lab == "auto" else lab
     programme = (cells.quick if quick else cells.full)(name)
-    fidelity = Fidelity(registry.create(name), console, jobs)
+    measured_in = registry.create(name)
+    fidelity = Fidelity(measured_in, console, jobs)
     made = fidelity.measure(programme)
     for sheet in made:
         console.print(sheets.as_table(sheet))
-    if write is not None:
-        write.write_text(_document(name, made), encoding="utf-8")
     misses = [*fidelity.failures, *(miss for sheet in made for miss in sheet.misses)]
+    if write is not None:
+        facts = provenance.collect("fidelity", {name: measured_in.provenance()})
+        write.write_text(_document(name, made, misses, facts), encoding="utf-8")
     for miss in misses:
         console.print(Text(f"missed: {miss}"), soft_wrap=True)
     console.print(f"fidelity of the lab {name}: " + (f"{len(misses)} targets missed" if misses else "all targets met"))
@@ -109,10 +113,15 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
-def _document(lab: str, made: Sequence[sheets.Sheet]) -> str:
+def _document(lab: str, made: Sequence[sheets.Sheet], misses: Sequence[str], facts: Mapping[str, Any]) -> str:
+    commit = f", commit {facts['git_commit'][:10]}" if facts["git_commit"] else ""
+    emulating = facts["labs"][lab].get("kernel", facts["machine"]["kernel"])
+    found = "All targets were met." if not misses else "Missed:\n\n" + "\n".join(f"- {miss}" for miss in misses)
     head = (
         f"# Fidelity of the lab {lab}\n\n"
-        "Written by `gradwire fidelity`, which measures all of it again. Exchanges of 1.1 MB on a star, without "
-        "compute; the model is in testbed/fidelity/model.py.\n"
+        f"Written by `make fidelity` on {facts['date'][:10]}: Gradwire {facts['versions']['gradwire']}{commit}, on "
+        f"{facts['machine']['cpu']}, {facts['machine']['cores']} cores; emulated by Linux {emulating}. Exchanges of "
+        "1.1 MB on a star, without compute; the model, without fitted constants, is in testbed/fidelity/model.py.\n\n"
+        f"{found}\n"
     )
     return "\n".join([head, *map(sheets.as_markdown, made)])

@@ -6,6 +6,7 @@ of the exchange matters). Another way to have gradients is another function here
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,16 @@ def create_training(cell: Cell, recording: str | None, rank: int) -> Training:
     return TRAININGS[cell.gradients](cell, recording, rank)
 
 
+@functools.cache
+def _opened(folder: str) -> Recording:
+    """A recording, open for as long as this worker lives: cell after cell replays it."""
+    return Recording(Path(folder))
+
+
 def _recorded(cell: Cell, recording: str | None, rank: int) -> Training:
     if recording is None:
         raise LabError(f"cell {cell.id} replays gradients, but its lab recorded none")
-    opened = Recording(Path(recording))
+    opened = _opened(recording)
     return Training(
         source=RecordedGradients(opened, rank),
         x=torch.from_numpy(opened.initial_parameters()),

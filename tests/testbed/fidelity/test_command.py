@@ -31,7 +31,7 @@ class ScriptedLab:
         say("ready")
 
     def provenance(self):
-        return {}
+        return {"kernel": "6.12 um"}
 
     def run(self, cells, report, stop, jobs):
         self.runs += 1
@@ -99,8 +99,17 @@ def test_it_writes_only_when_asked(run, tmp_path):
     run(ScriptedLab())
     assert not path.exists()
     run(ScriptedLab(), write=path)
-    assert path.read_text().startswith("# Fidelity of the lab virtual")
-    assert "## Order independence" in path.read_text()
+    text = path.read_text()
+    assert text.startswith("# Fidelity of the lab virtual")
+    assert "emulated by Linux 6.12 um." in text
+    assert "All targets were met." in text
+    assert "## Order independence" in text
+
+
+def test_what_is_written_begins_with_the_misses(run, tmp_path):
+    path = tmp_path / "fidelity.md"
+    run(ScriptedLab(slower=1.1), write=path)
+    assert path.read_text().split("##")[0].count("\n- Step against model") == 4
 
 
 @pytest.mark.virtual

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -121,6 +124,43 @@ def tcp_ports(fork_server: psutil.Process) -> set[int]:
 def test_a_worker_that_raises_is_reported_with_its_reason(group: WorkerGroup) -> None:
     with pytest.raises(WorkerFailure, match=r"worker [01]: ValueError: algorithm is 'no-such', must be one of"):
         group.ask(prepare("no-such"), Ready, TIMEOUT_S)
+
+
+@pytest.fixture
+def not_a_number(tmp_path: Path) -> Path:
+    """A recording of three steps; in the second, component 700 of worker 1's gradient is NaN."""
+    steps = 3
+    for rank in range(WORKERS):
+        gradients = np.ones((steps, PARAMETERS), np.float32)
+        gradients[1, 700] = np.nan if rank == 1 else 1
+        gradients.tofile(tmp_path / f"worker-{rank}.f32")
+    np.zeros(PARAMETERS, np.float32).tofile(tmp_path / "initial.f32")
+    np.savez(tmp_path / f"checkpoint-{steps}.npz", x=np.zeros(1))
+    manifest = {
+        "workload": "small",
+        "dataset": "none",
+        "samples": 60,
+        "workers": WORKERS,
+        "batch_size": 3,
+        "parameters": PARAMETERS,
+        "steps": steps,
+        "layers": [{"name": "head.weight", "start": 500, "stop": PARAMETERS, "shape": [500]}],
+        "losses": [[1.0] * WORKERS] * steps,
+    }
+    (tmp_path / "recording.json").write_text(json.dumps(manifest))
+    return tmp_path
+
+
+@pytest.mark.parametrize("algorithm", ["allreduce", "d-psgd"])
+def test_a_gradient_that_is_not_a_number_is_reported(group: WorkerGroup, not_a_number: Path, algorithm: str) -> None:
+    commands = [
+        dataclasses.replace(command, recording=str(not_a_number))
+        for command in prepare(algorithm, gradients="recorded", workload="small")
+    ]
+    assert group.ask(commands, Ready, TIMEOUT_S)[0].parameters == PARAMETERS
+    found = "worker 1: ValueError: gradient of worker 1 at step 2 is nan in tensor head.weight, component 700"
+    with pytest.raises(WorkerFailure, match=found):
+        group.ask([Block(0, (0.0, 0.0, 0.0))] * WORKERS, BlockDone, TIMEOUT_S)
 
 
 def test_a_worker_that_dies_is_reported(group: WorkerGroup, fork_server: psutil.Process) -> None:
