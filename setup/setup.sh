@@ -73,16 +73,13 @@ install_python() {
 # --- what the virtual lab needs: kernel and C helpers ------------------------------------------------------------------
 
 make_products() {
-  local module
-  for module in kernel native; do
-    .venv/bin/python -m "testbed.labs.virtual.$module" 2> >(sed -u 's/^/setup: /' >&2)
-  done
+  .venv/bin/python -m testbed.labs.virtual 2> >(sed -u 's/^/setup: /' >&2)
 }
 
 # --- stages, and the stamp that skips them -------------------------------------------------------------------------------
 
 content() {
-  { cat pyproject.toml setup/* testbed/{apt,cache}.py testbed/labs/virtual/{*.config,kernel*.py,native.py} &&
+  { cat pyproject.toml setup/* testbed/{apt,cache}.py testbed/labs/virtual/{*.config,kernel*.py,native.py,__main__.py} &&
     find testbed topologies -name '*.c' -print0 | sort -z | xargs -0 cat &&
     echo "$checkout ${GRADWIRE_CACHE:-} ${XDG_CACHE_HOME:-} $HOME" && python3 --version; } | sha256sum
 }

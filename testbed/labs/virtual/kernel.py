@@ -1,7 +1,6 @@
 """The guest's kernel: built once from the distribution's source and `kernel.config`, kept in the cache.
 
-`python -m testbed.labs.virtual.kernel` builds it if it is missing and prints its path. The result is an
-ordinary program, `linux`, beside a record of what it was built from.
+The result is an ordinary program, `linux`, beside a record of what it was built from.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -185,20 +183,3 @@ def _follow(lines: Iterable[str], keep: Callable[[str], object], say: Say) -> No
         if now - reported >= _REPORT_EVERY_S:
             say(f"kernel: compiled {files} of about {_FILES_OF_A_BUILD} files, {now - started:.0f} s")
             reported = now
-
-
-def main() -> int:
-    """Build the kernel if it is missing; progress on standard error, the path on standard output."""
-    try:
-        print(ensure(lambda text: print(text, file=sys.stderr, flush=True)))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,11 +1,7 @@
-"""The small C programs that run in a guest, compiled once and kept in the cache under their content.
-
-`python -m testbed.labs.virtual.native` compiles what is missing and prints the folder.
-"""
+"""The small C programs that run in a guest, compiled once and kept in the cache under their content."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,17 +62,3 @@ def _entry(helpers: tuple[Helper, ...]) -> Path:
         raise LabError(f"source {', '.join(absent)} is missing: the checkout is incomplete")
     commands = " ".join(word for helper in helpers for word in (*_COMPILER, *helper.flags, helper.name))
     return cache_folder() / "native" / content_key(commands, *(helper.source for helper in helpers))
-
-
-def main() -> int:
-    """Compile what is missing; progress on standard error, the folder on standard output."""
-    try:
-        print(ensure(lambda text: print(text, file=sys.stderr, flush=True)))
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
