@@ -25,6 +25,7 @@ EXTRA_SETTING = (
     "jitter_s",
     "loss",
     "queue_bytes",
+    "slow_start_after_idle",
     "full_epoch",
     "gradients",
 )

@@ -23,6 +23,7 @@ class Network:
     jitter_s: float = 0.0  # standard deviation of that round trip
     loss: float = 0.0  # probability that a link drops a packet, each way
     queue_bytes: int  # of every link, in each direction, before the delay
+    slow_start_after_idle: bool = False  # whether TCP's window starts anew after an idle time, such as a long compute
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,13 @@ WHOLE_MESSAGE_BYTES = 4 * 2**20
 WORKER_SYSCTLS: Mapping[str, str] = {
     "net.ipv4.tcp_congestion_control": "cubic",  # new namespaces inherit the machine's choice, which may be BBR
     "net.ipv4.tcp_no_metrics_save": "1",  # a connection must not start from what an earlier one learnt
-    "net.ipv4.tcp_slow_start_after_idle": "0",  # steady state: a long compute phase does not reset the window
     "net.ipv4.tcp_rmem": f"4096 131072 {LARGEST_WINDOW_BYTES}",
     "net.ipv4.tcp_wmem": f"4096 {WHOLE_MESSAGE_BYTES} {LARGEST_WINDOW_BYTES}",
 }
+
+# Set anew for each network, as sweeps choose it: "0", the steady state, where a long compute phase does not reset the
+# window, or "1", the kernel's default.
+SLOW_START_AFTER_IDLE = "net.ipv4.tcp_slow_start_after_idle"
 
 # A ring's workers forward; packets that come the long way round must not be taken for forged ones.
 FORWARDING_SYSCTLS: Mapping[str, str] = {

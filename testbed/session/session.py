@@ -1,7 +1,7 @@
 """A session: hosts, links and workers brought up once per topology and size, re-shaped per network.
 
 Only the connections between workers are made anew for every cell (testbed/workers/connections.py says why), and the
-workers themselves after a failure.
+workers themselves after a failure, or when they are worn out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from testbed.errors import LabError, UserError
 from testbed.profiles import compute_draws
 from testbed.session.measure import Measurement, merge_document
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
-from topologies import addressing, registry
+from topologies import addressing, registry, sysctls
 from topologies import network as networks
 
 _profile = functools.cache(profiles.load)  # reading and checking one takes longer than a step
@@ -120,6 +120,8 @@ class Session:
         plan = shaping_plan(network, wiring)
         self._shaper.drain(DRAIN_WITHIN_S)
         self._shaper.apply(plan)
+        chosen = {sysctls.SLOW_START_AFTER_IDLE: str(int(network.slow_start_after_idle))}
+        tcp = [sysctls.write(self._network.pid(node), node, chosen) for node in wiring.workers]
         read_back = self._shaper.read_back(plan)
         self._emit(
             "note",
@@ -127,14 +129,15 @@ class Session:
         )
         probe = probe_network(wiring, self._network.worker_pids, plan, VIRTUAL)
         self._shaper.drain(DRAIN_WITHIN_S)
-        return {**probe, "link": read_back[0]}
+        return {**probe, "link": read_back[0], "tcp": tcp[0]}
 
     def _run_cell(self, cell: Cell, recording: str | None, probe: Mapping[str, Any]) -> None:
         assert self._shaper is not None
         self._cell_id, self._phase = cell.id, "starting"
         self._emit("started", cell_id=cell.id)
         try:
-            if self._workers is None:
+            if self._workers is None or self._workers.worn_out:
+                self._dismiss_workers()
                 self._workers = self._launch_workers()
                 self._emit("facts", mpi=self._workers.mpi_library)
             self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed

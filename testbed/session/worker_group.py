@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from testbed.errors import LabError
 from testbed.session.fork_server import HOSTS_VARIABLE
-from testbed.workers.protocol import CONTROL_VARIABLE, Command, Failed, Hello, Quit, Reply, StepTaken
+from testbed.workers.protocol import CONTROL_VARIABLE, Command, Failed, Hello, Prepare, Quit, Reply, StepTaken
 
 # Why each: TCP alone between ranks, also of one machine (NOLOCAL); one interface; sends that complete when the kernel
 # has the data. MPICH asks for delivery acknowledgements only to support one-sided operations, which nothing here uses;
@@ -29,6 +29,8 @@ MPI_VARIABLES = {
 }
 MPI_HEADER_BYTES = 32  # libfabric's tcp provider sends this before each tagged message with immediate data
 START_TIMEOUT_S = 120.0
+# Of every session that a process ends MPICH 5.0 keeps a descriptor, and places on a stack that is full after 64.
+CELLS_OF_A_LAUNCH = 32
 
 R = TypeVar("R", bound=Reply)
 
@@ -69,6 +71,7 @@ class WorkerGroup:
             start_new_session=True,
         )
         self.mpi_library = ""
+        self._cells = 0
         self._connections: list[Connection] = []
         try:
             self._connections = self._accept(len(hosts))
@@ -99,11 +102,17 @@ class WorkerGroup:
             self.mpi_library = hello.mpi_library
         return [found[rank] for rank in range(workers)]
 
+    @property
+    def worn_out(self) -> bool:
+        """Whether these workers have taken all the cells that they can."""
+        return self._cells >= CELLS_OF_A_LAUNCH
+
     def ask(self, commands: Sequence[Command], reply_type: type[R], timeout_s: float) -> list[R]:
         """Give each worker its command and collect the answers, in rank order.
 
         Raises WorkerFailure when a worker answers with a failure, dies, or is silent for `timeout_s`.
         """
+        self._cells += isinstance(commands[0], Prepare)
         for rank, (connection, command) in enumerate(zip(self._connections, commands, strict=True)):
             try:
                 connection.send(command)

@@ -103,6 +103,7 @@ def _network(point: Mapping[str, Any]) -> Network:
         jitter_s=point["jitter"],
         loss=point["loss"],
         queue_bytes=point["queue"].at(point["bandwidth"]),
+        slow_start_after_idle=point["slow_start_after_idle"],
     )
 
 

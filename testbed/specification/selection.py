@@ -38,6 +38,7 @@ _MATCHES: Final[Mapping[str, Callable[[Any, Cell], bool]]] = {
     "jitter": lambda wanted, cell: bool(wanted == cell.network.jitter_s),
     "loss": lambda wanted, cell: bool(wanted == cell.network.loss),
     "queue": lambda wanted, cell: bool(wanted.at(cell.network.bandwidth_bit_per_s) == cell.network.queue_bytes),
+    "slow_start_after_idle": lambda wanted, cell: bool(wanted == cell.network.slow_start_after_idle),
     "algorithm": _algorithm,
     "codec": _codec,
     "steps": lambda wanted, cell: bool(wanted.resolved() == cell.steps),

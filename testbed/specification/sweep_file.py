@@ -30,6 +30,9 @@ class Axes(Strict):
     jitter: Axis[Jitter] = Field([0.0], description="standard deviation of that round trip")
     loss: Axis[Loss] = Field([0.0], description="share of packets that each link drops, each way")
     queue: Axis[Queue] = Field([_SWITCH_BUFFER], description="of every link, each way: bytes, or a time")
+    slow_start_after_idle: Axis[StrictBool] = Field(
+        [False], description="whether TCP's window starts anew after an idle time, such as a long compute phase"
+    )
     algorithm: Axis[Algorithm] = Field([], description="a name, or a mapping with name, codec and options")
     codec: Axis[Codec] = Field(
         [{"name": "fp32"}], validate_default=True, description="of the algorithms that name none themselves"

@@ -116,6 +116,15 @@ def test_every_cell_has_connections_of_its_own(group: WorkerGroup, fork_server: 
     assert ports[0] and ports[1] and not ports[0] & ports[1]
 
 
+def test_workers_last_for_as_many_cells_as_promised(group: WorkerGroup) -> None:
+    for _ in range(worker_group.CELLS_OF_A_LAUNCH):
+        assert not group.worn_out
+        group.ask(prepare("d-psgd"), Ready, TIMEOUT_S)
+        group.ask([Block(0, (0.0,))] * WORKERS, BlockDone, TIMEOUT_S)
+        group.ask([Leave()] * WORKERS, Left, TIMEOUT_S)
+    assert group.worn_out
+
+
 def tcp_ports(fork_server: psutil.Process) -> set[int]:
     """Ports on which the workers listen or are connected."""
     return {one.laddr.port for worker in fork_server.children() for one in worker.net_connections("tcp")}

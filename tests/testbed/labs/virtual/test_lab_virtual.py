@@ -45,6 +45,7 @@ def cell(topology: str = "star", workers: int = 2, **more: Any) -> Cell:
         bandwidth_bit_per_s=more.pop("bandwidth_bit_per_s", 100e6),
         latency_s=1e-3,
         queue_bytes=2**20,
+        slow_start_after_idle=more.pop("slow_start_after_idle", False),
     )
     values: dict[str, Any] = {
         "lab": "virtual",
@@ -85,7 +86,11 @@ def run(cells: Sequence[Cell], outcome: Callable[[Event], None], stop: threading
     VirtualLab().run(cells, outcome, stop or threading.Event(), jobs=1)
 
 
-MEASURED = (cell("star", 3), cell("ring", 4, algorithm="d-psgd", graph="complete"), cell("tree", 4, codec="qsgd"))
+MEASURED = (
+    cell("star", 3),
+    cell("ring", 4, algorithm="d-psgd", graph="complete", slow_start_after_idle=True),
+    cell("tree", 4, codec="qsgd"),
+)
 IMPOSSIBLE = cell("star", 3, algorithm="no-such")  # on the network of the first, before it
 
 
@@ -103,6 +108,9 @@ def test_a_finished_cell_has_a_whole_document(outcome: Outcome, measured: Cell) 
     document = documents.finished(measured, outcome.finished[measured.id])
     assert [len(repetition["step_s"]) for repetition in document["repetitions"]] == [10, 10, 10]
     assert document["probe"]["faithful"], document["probe"]
+    assert document["probe"]["tcp"]["net.ipv4.tcp_slow_start_after_idle"] == (
+        "1" if measured.network.slow_start_after_idle else "0"
+    )
     assert document["warmup"]["settled"]
     assert document["lane"] == 0
     assert 0 < document["wall_s"] < 100
