@@ -17,7 +17,7 @@ from testbed.session.byte_account import account
 from testbed.session.worker_group import WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
-SETTLED_WITHIN = 0.005  # relative difference of two successive step times (of the means over two periods)
+SETTLED_WITHIN = 0.005  # relative difference of two successive step times (means over periods, or over pairs of them)
 LEAD_IN_STEPS = 1  # a block begins with all workers in step; they fall into their own rhythm before it is measured
 PREPARE_TIMEOUT_S = 600.0
 SLOWEST_STEP_S = 600.0  # without a sign of life for longer than this a step counts as hung
@@ -27,7 +27,7 @@ ComputeDraws = Callable[[int, int], npt.NDArray[np.float64]]  # (repetition, ste
 
 def steps_needed(steps: Steps, period: int = 1) -> int:
     """How many different steps, and so recorded gradients, a cell takes at the most."""
-    return _most_warmup_steps(steps, period) + steps.repetitions * _repetition_steps(steps, period)
+    return sum(_warmup_blocks(steps, period)) + steps.repetitions * _repetition_steps(steps, period)
 
 
 def steps_of(cell: Cell, samples: int) -> Steps:
@@ -37,15 +37,16 @@ def steps_of(cell: Cell, samples: int) -> Steps:
     return dataclasses.replace(cell.steps, measured=steps_per_epoch(samples, cell.network.workers, cell.batch_size))
 
 
-def _warmup_block_steps(steps: Steps, period: int) -> int:
-    """Steps of one block of the warm-up: two periods at least, so that they can be compared."""
-    return _whole_periods(max(steps.warmup_min, 2 * period), period)
+def _warmup_blocks(steps: Steps, period: int) -> list[int]:
+    """Steps of the blocks of a warm-up that does not settle: what fits in the maximum, one block in any case.
 
-
-def _most_warmup_steps(steps: Steps, period: int) -> int:
-    """The blocks that fit in the maximum; one in any case."""
-    block = _warmup_block_steps(steps, period)
-    return max(steps.warmup_max // block, 1) * block
+    The first has two periods at least, so that they can be compared; each further one a period more, so that a rhythm
+    of two periods can show after the lead-in.
+    """
+    blocks = [_whole_periods(max(steps.warmup_min, 2 * period), period)]
+    while sum(blocks) + blocks[-1] + period <= steps.warmup_max:
+        blocks.append(blocks[-1] + period)
+    return blocks
 
 
 def _whole_periods(steps: int, period: int) -> int:
@@ -71,10 +72,18 @@ def repetition_document(done: Sequence[BlockDone], lead_in: int) -> dict[str, li
 
 
 def has_settled(step_s: Sequence[float], period: int) -> bool:
-    """Whether the last two periods took the same time, within SETTLED_WITHIN."""
-    if len(step_s) < 2 * period:
+    """Whether the last two periods took the same time, within SETTLED_WITHIN, or the last two pairs of periods.
+
+    Pairs, because workers that wait for each other at unlike distances (a ring of messages over a tree) can take a
+    longer and a shorter step in turn for ever.
+    """
+    return any(_alike(step_s, window) for window in (period, 2 * period))
+
+
+def _alike(step_s: Sequence[float], window: int) -> bool:
+    if len(step_s) < 2 * window:
         return False
-    last, previous = np.mean(step_s[-period:]), np.mean(step_s[-2 * period : -period])
+    last, previous = np.mean(step_s[-window:]), np.mean(step_s[-2 * window : -window])
     return bool(abs(last - previous) <= SETTLED_WITHIN * previous)
 
 
@@ -134,14 +143,13 @@ class Measurement:
 
     def _warm_up(self, period: int) -> dict[str, Any]:
         """Steps at the mean compute time, a block at a time, until two periods in a row take the same time."""
-        size, most = _warmup_block_steps(self._steps, period), _most_warmup_steps(self._steps, period)
-        settled = False
-        while not settled and self._step < most:
+        for size in _warmup_blocks(self._steps, period):
             compute_s = np.full((self._cell.network.workers, size), self._mean_compute_s)
             done = self._block(compute_s, "warm-up")
             start_s = min(block.start_s for block in done)
-            settled = has_settled(np.diff(step_ends(done), prepend=start_s).tolist(), period)
-        return {"steps": self._step, "settled": settled}
+            if has_settled(np.diff(step_ends(done), prepend=start_s).tolist(), period):
+                return {"steps": self._step, "settled": True}
+        return {"steps": self._step, "settled": False}
 
     def _repeat(self, number: int, period: int) -> dict[str, list[float]]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)

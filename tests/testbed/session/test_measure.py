@@ -126,12 +126,16 @@ def test_the_lead_in_is_left_out_of_every_list(lead_in: int, expected: list[floa
         ([1.0, 1.0051], 1, False),
         ([1.0051, 1.0], 1, False),
         ([9.0, 1.0, 1.0], 1, True),
-        ([1.0, 2.0, 1.0, 2.0], 1, False),
+        ([1.0, 2.0, 1.0, 2.0], 1, True),  # a rhythm of two steps
+        ([1.0, 2.0, 1.0], 1, False),
+        ([1.0, 2.0, 1.1, 2.0], 1, False),
         ([1.0, 2.0, 1.0, 2.0], 2, True),
         ([1.0, 2.0, 2.0], 2, False),  # not two periods
     ],
 )
-def test_settled_is_two_periods_within_half_a_percent(step_s: list[float], period: int, settled: bool) -> None:
+def test_settled_is_two_periods_or_two_pairs_within_half_a_percent(
+    step_s: list[float], period: int, settled: bool
+) -> None:
     assert has_settled(step_s, period) is settled
 
 
@@ -150,16 +154,23 @@ def test_a_settled_cell_warms_up_once_and_measures_every_repetition() -> None:
 
 
 def test_warm_up_goes_on_until_the_step_time_settles() -> None:
-    group = ScriptedGroup(lambda step: 2.0 - 0.1 * step if step < 7 else 1.3)
+    group = ScriptedGroup(lambda step: 2.0 - 0.1 * step if step < 5 else 1.5)
     document = measure(group, Steps())
-    assert [block.first_step for block in group.blocks[:4]] == [0, 3, 6, 9]
-    assert document["warmup"] == {"steps": 9, "settled": True}
+    assert [block.first_step for block in group.blocks[:3]] == [0, 3, 7]
+    assert document["warmup"] == {"steps": 7, "settled": True}
+
+
+def test_a_rhythm_of_two_steps_is_settled_in_the_third_block() -> None:
+    group = ScriptedGroup(lambda step: 5.0 if step in (0, 3, 7) else 1.0 + step % 2)  # each block's lead-in is longer
+    document = measure(group, Steps())
+    assert [len(block.compute_s) for block in group.blocks[:3]] == [3, 4, 5]
+    assert document["warmup"] == {"steps": 12, "settled": True}
 
 
 def test_a_cell_that_does_not_settle_is_measured_and_says_so() -> None:
     group = ScriptedGroup(lambda step: 1.01**step)
-    document = measure(group, Steps(warmup_max=8))
-    assert document["warmup"] == {"steps": 6, "settled": False}  # a third block would pass the limit
+    document = measure(group, Steps(warmup_max=11))
+    assert document["warmup"] == {"steps": 7, "settled": False}  # a third block would pass the limit
     assert len(document["repetitions"]) == 3
 
 
