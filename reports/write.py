@@ -139,7 +139,8 @@ def _summary(table: pd.DataFrame) -> str:
         return "The run has no cells yet: there is nothing to draw."
     measured = table[table["status"] == "ok"]
     unfaithful = sum(value != 1 for value in measured["faithful"])
-    counts = f"{len(table)} cells: {len(measured)} measured, of which {unfaithful} unfaithful"
+    unsettled = sum(value == 0 for value in measured["settled"]) if "settled" in measured else 0
+    counts = f"{len(table)} cells: {len(measured)} measured, of which {unfaithful} unfaithful and {unsettled} unsettled"
     missing = int((table["status"] == "missing").sum())
     rest = f"{len(table) - len(measured) - missing} failed, {missing} not measured yet"
     return f"{counts}; {rest}{'; there is nothing to draw' if measured.empty else ''}."

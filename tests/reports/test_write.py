@@ -59,7 +59,7 @@ def test_a_run_gives_every_figure_in_both_formats_and_pages_that_link_them(run):
     index = Tags(run[0].read_text())
     assert set(index.links) <= names
     assert "tang2018-figure3.html" in index.links
-    assert "20 cells: 20 measured, of which 0 unfaithful; 0 failed" in index.text
+    assert "20 cells: 20 measured, of which 0 unfaithful and 0 unsettled; 0 failed" in index.text
 
 
 def test_the_papers_page_stands_alone_with_claims_beside_numbers(run):
@@ -116,6 +116,13 @@ def test_a_run_of_failures_lists_their_reasons_and_draws_nothing(tables, tmp_pat
     assert "0 measured" in text
     assert "there is nothing to draw" in text
     assert text.count("guest hung") == len(table)
+
+
+def test_cells_that_did_not_settle_are_counted(tables, tmp_path, unrendered):
+    table = tables.make(**ONE)
+    table["settled"] = [False, *[True] * (len(table) - 1)]
+    text = Tags(reports.write(table, tables.provenance, tmp_path)[0].read_text()).text
+    assert "of which 0 unfaithful and 1 unsettled" in text
 
 
 def test_unfaithful_cells_are_listed(tables, tmp_path, unrendered):
