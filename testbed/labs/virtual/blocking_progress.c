@@ -115,7 +115,10 @@ ssize_t recv(int fd, void *into, size_t room, int flags) {
     static ssize_t (*plain)(int, void *, size_t, int);
     if (!plain) plain = dlsym(RTLD_NEXT, "recv");
     ssize_t got = plain(fd, into, room, flags);
-    if (!enabled() || room < SHORTEST_REST_BYTES) return got;
+    if (!enabled()) return got;
+    /* A rest that has become short, after an early wake-up, is still waited for whole. */
+    int waits_for_rest = fd >= 0 && fd < DESCRIPTORS && low_water[fd] > 1;
+    if (room < SHORTEST_REST_BYTES && !waits_for_rest) return got;
     if (got > 0) set_low_water(fd, (ssize_t)room - got);
     if (got < 0 && errno == EAGAIN) set_low_water(fd, (ssize_t)room);
     return got;
