@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,15 @@ def command_line(files: GuestFiles, *, lane: int, run_id: str, memory: int) -> l
     ]
 
 
+def _ending(status: int | None) -> str:
+    """What an exit status says beyond the console."""
+    if status is None or status >= 0:
+        return ""
+    name = signal.Signals(-status).name
+    full = "; its memory file has no room: free some in /dev/shm, or use fewer --jobs" if name == "SIGBUS" else ""
+    return f"ended by {name}{full}"
+
+
 class Guest:
     """A running guest. `stop` ends it with all its processes; so does the end of the thread that started it."""
 
@@ -138,6 +148,7 @@ class Guest:
         self._process.wait()
 
     def last_words(self) -> str:
-        """The end of the guest's console, on one line."""
+        """The end of the guest's console, on one line; of one that the kernel killed, the signal."""
         lines = self.log_path.read_text(errors="replace").split("\n") if self.log_path.exists() else []
-        return " | ".join(line.strip() for line in lines if line.strip()[:1])[-400:]
+        console = " | ".join(line.strip() for line in lines if line.strip()[:1])[-400:]
+        return " | ".join(part for part in (console, _ending(self._process.poll())) if part)

@@ -62,3 +62,11 @@ def _pretend_free(monkeypatch: pytest.MonkeyPatch, temporary: Path, free_mib: di
 
 def test_more_workers_need_more_memory() -> None:
     assert memory_bytes(8) - memory_bytes(7) == guest.MEMORY_PER_WORKER_BYTES
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(None, ""), (0, ""), (-9, "ended by SIGKILL"), (-7, "ended by SIGBUS; its memory file has no")]
+)
+def test_a_killed_guest_says_by_which_signal(status: int | None, said: str) -> None:
+    assert guest._ending(status).startswith(said)
+    assert bool(guest._ending(status)) == bool(said)
