@@ -111,7 +111,9 @@ def test_a_finished_cell_has_a_whole_document(outcome: Outcome, measured: Cell) 
     assert document["probe"]["tcp"]["net.ipv4.tcp_slow_start_after_idle"] == (
         "1" if measured.network.slow_start_after_idle else "0"
     )
-    assert document["warmup"]["settled"]
+    assert document["warmup"]["steps"] >= 3
+    # On the ring everybody talks to everybody: such steps need not settle (docs/virtual-lab.md, "Known limits").
+    assert document["warmup"]["settled"] or measured.network.topology == "ring"
     assert document["lane"] == 0
     assert 0 < document["wall_s"] < 100
 
