@@ -79,8 +79,8 @@ make_products() {
 # --- stages, and the stamp that skips them -------------------------------------------------------------------------------
 
 content() {
-  { cat pyproject.toml setup/* testbed/{apt,cache}.py testbed/labs/virtual/{*.config,kernel*.py,native.py,__main__.py} &&
-    find testbed topologies -name '*.c' -print0 | sort -z | xargs -0 cat &&
+  { cat pyproject.toml setup/* testbed/{apt,cache}.py testbed/labs/{native.py,virtual/{*.config,kernel*.py,__main__.py}} &&
+    find testbed topologies shaping -name '*.c' -print0 | sort -z | xargs -0 cat &&
     echo "$checkout ${GRADWIRE_CACHE:-} ${XDG_CACHE_HOME:-} $HOME" && python3 --version; } | sha256sum
 }
 

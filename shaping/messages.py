@@ -187,9 +187,23 @@ def set_netem(link: LinkShaping, index: int) -> nlmsg:
 
 
 def set_gate(link: LinkShaping, index: int) -> nlmsg:
-    """Put the gate at a worker's interface, or change the one there."""
+    """Put the gate at a worker's interface, or change the one there; the policer in front of it is the queue."""
+    return _tbf(link, index, GATE_LIMIT_BYTES)
+
+
+def set_bucket(link: LinkShaping, index: int) -> nlmsg:
+    """Put a token bucket with the link's queue at an interface, or change the one there."""
+    return _tbf(link, index, bucket_limit_bytes(link))
+
+
+def bucket_limit_bytes(link: LinkShaping) -> int:
+    """What a token bucket with the link's queue holds: the queue, and the super-packet that waits for tokens."""
+    return link.queue_bytes + link.super_packet_bytes
+
+
+def _tbf(link: LinkShaping, index: int, limit_bytes: int) -> nlmsg:
     rate = {"rate": link.rate_byte_per_s, "rate_cell_log": RATE_TABLE_CELL_LOG, "rate___reserved": LINKLAYER_ETHERNET}
-    parameters = rate | {"limit": GATE_LIMIT_BYTES}
+    parameters = rate | {"limit": limit_bytes}
     zeros = {name: 0 for name, _ in TbfOptions.tbf_parms.fields if name not in parameters}
     attributes: list[list[Any]] = [
         ["TCA_TBF_PARMS", parameters | zeros],

@@ -103,26 +103,28 @@ class LinkShaping:
         )
 
 
-def plan(network: Network, wiring: Wiring) -> tuple[LinkShaping, ...]:
+def plan(network: Network, wiring: Wiring, super_packet_s: float = SUPER_PACKET_S) -> tuple[LinkShaping, ...]:
     """The shaping of every link end of a network, in the order of the wiring's ends.
+
+    `super_packet_s`: what a super-packet may take at the slowest link's rate; see `SUPER_PACKET_S`.
 
     Raises:
         UserError: a value cannot be set as it stands; nothing is rounded into range.
     """
-    segments = super_packet_segments(network, wiring)
+    segments = super_packet_segments(network, wiring, super_packet_s)
     return tuple(_link(network, wiring, end, segments, seed) for seed, end in enumerate(wiring.ends, start=1))
 
 
-def super_packet_segments(network: Network, wiring: Wiring) -> int:
+def super_packet_segments(network: Network, wiring: Wiring, super_packet_s: float = SUPER_PACKET_S) -> int:
     """Frames in the largest super-packet, one number for the whole network, as super-packets cross it unsplit.
 
-    As many as take `SUPER_PACKET_S` at the lowest rate and leave room for `SUPER_PACKETS_IN_QUEUE` in a queue, at
+    As many as take `super_packet_s` at the lowest rate and leave room for `SUPER_PACKETS_IN_QUEUE` in a queue, at
     least 1. Always 1 where links lose packets: netem would lose whole super-packets.
     """
     if network.loss > 0:
         return 1
     rates = [rate_bit_per_s(end, network.bandwidth_bit_per_s, network.trunk_bit_per_s) for end in wiring.ends]
-    by_time = min(rates) / 8 * SUPER_PACKET_S / FRAME_BYTES
+    by_time = min(rates) / 8 * super_packet_s / FRAME_BYTES
     by_queue = network.queue_bytes / SUPER_PACKETS_IN_QUEUE / FRAME_BYTES
     return max(1, min(MOST_SEGMENTS, math.floor(min(by_time, by_queue))))
 

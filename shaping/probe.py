@@ -55,29 +55,31 @@ class Tolerance:
 # The measurement contract's figures.
 VIRTUAL = Tolerance(rtt_s=2e-6, goodput_relative=0.01, goodput_relative_fast=0.02)
 HOST = Tolerance(rtt_s=50e-6, rtt_relative=0.02, goodput_relative=0.02, goodput_relative_fast=0.05)
+HOST_QUEUED = Tolerance(rtt_s=200e-6, rtt_relative=0.03, goodput_relative=0.02, goodput_relative_fast=0.05)
 
 
 def probe(wiring: Wiring, pids: Sequence[int], plan: Sequence[LinkShaping], tolerance: Tolerance) -> dict[str, Any]:
     """Probe a network whose links are empty; `pids` are the workers' processes, by rank.
 
-    The result is JSON-able: of the first path its round trip and rate, of all paths the details, and whether every
-    one of them is within tolerance. Where links lose packets, TCP's rate says more of TCP than of the link: it is
-    recorded, not judged.
+    The result is JSON-able: of the first path its round trip and rate, of all paths the details, whether every one of
+    them is within tolerance (`faithful`), and whether each link carries its rate alone but not all of them at once
+    (`saturated`). Where links lose packets, TCP's rate says more of TCP than of the link: it is recorded, not judged.
     """
     paths = ShapedPaths.of(wiring, plan)
     pairs = probed_pairs(wiring)
     ways = dict.fromkeys([*pairs, longest_round_trip(wiring)])
     rtts = [_probe_rtt(paths, pids, pair, tolerance) for pair in ways]
-    goodputs = [row for pair in pairs for row in _probe_goodput(paths, pids, [pair], tolerance, "goodput alone")]
+    alone = [row for pair in pairs for row in _probe_goodput(paths, pids, [pair], tolerance, "goodput alone")]
     neighbours = [(rank, (rank + 1) % len(pids)) for rank in range(len(pids))]
-    goodputs += _probe_goodput(paths, pids, neighbours, tolerance, "goodput all at once")
-    detail = rtts + goodputs
+    together = _probe_goodput(paths, pids, neighbours, tolerance, "goodput all at once")
+    detail = rtts + alone + together
     return {
         "rtt_s": rtts[0]["measured"],
         "rtt_expected_s": rtts[0]["expected"],
-        "goodput_bit_per_s": goodputs[0]["measured"],
-        "goodput_expected_bit_per_s": goodputs[0]["expected"],
+        "goodput_bit_per_s": alone[0]["measured"],
+        "goodput_expected_bit_per_s": alone[0]["expected"],
         "faithful": all(row["faithful"] for row in detail),
+        "saturated": all(row["faithful"] for row in alone) and not all(row["faithful"] for row in together),
         "detail": detail,
     }
 
@@ -97,15 +99,16 @@ def _probe_rtt(paths: ShapedPaths, pids: Sequence[int], pair: Pair, tolerance: T
     echoes = ECHOES_WITH_JITTER if deviation_s > 0 else ECHOES
     average = statistics.fmean if deviation_s > 0 else statistics.median
     timeout_s = 2 * should_s + PATIENCE_S / 10
-    measured = _echo(pids[pair[0]], pids[pair[1]], worker_ip(pair[1]), echoes, timeout_s)
+    measured = round_trips_s(pids, pair, echoes, timeout_s)
     lengths = len(paths.round_trip(pair)) / (2 * paths.wiring.links_between_neighbours)
     allowed_s = tolerance.rtt(should_s, lengths) + DEVIATIONS * deviation_s / math.sqrt(echoes)
     set_s = sum(link.delay_ns for link in paths.round_trip(pair)) / 1e9
     return _row("rtt", pair, set_s, should_s, average(measured) if measured else math.inf, allowed_s)
 
 
-def _echo(source_pid: int, target_pid: int, target_ip: str, echoes: int, timeout_s: float) -> list[float]:
+def round_trips_s(pids: Sequence[int], pair: Pair, echoes: int, timeout_s: float) -> list[float]:
     """Round trips in seconds of datagrams sent one after the other; fewer than `echoes` where most are lost."""
+    source_pid, target_pid, target_ip = pids[pair[0]], pids[pair[1]], worker_ip(pair[1])
     with ExitStack() as stack:
         with inside(target_pid):
             target = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))

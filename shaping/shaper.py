@@ -53,7 +53,7 @@ class Shaper:
         self._send(plan, _delay_node, _delay)
         self._hooked |= new
         for node, links in _by(_sending_node, plan).items():
-            _tune_tcp(self._netlinks[node].pid, links)
+            tune_tcp(self._netlinks[node].pid, links)
 
     def _send(
         self,
@@ -106,6 +106,10 @@ class Shaper:
             if time.monotonic() > deadline:
                 raise LabError(f"links still hold {backlog} bytes after {within_s:g} s; somebody is sending")
             time.sleep(DRAIN_POLL_S)
+
+    def report(self) -> dict[str, Any]:
+        """Nothing: the kernel does all of it, and `read_back` says what it was told."""
+        return {}
 
     def clear(self, plan: Sequence[LinkShaping]) -> None:
         """Take the shaping off; links are as fast as the machine."""
@@ -165,7 +169,7 @@ def _device_removal(link: LinkShaping, netlink: Netlink) -> list[nlmsg]:
     return [messages.remove_device(netlink.index(link.delay_interface))]
 
 
-def _tune_tcp(pid: int, links: Sequence[LinkShaping]) -> None:
+def tune_tcp(pid: int, links: Sequence[LinkShaping]) -> None:
     """Set what TCP may keep in a worker's card, and make open connections look at their interface again.
 
     TCP keeps the size of super-packets with the route.

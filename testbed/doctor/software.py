@@ -11,7 +11,8 @@ from pathlib import Path
 from testbed.command import run
 from testbed.doctor.check import Check, Verdict, failed, passed, warned
 from testbed.errors import LabError, UserError
-from testbed.labs.virtual import kernel, kernel_source, native
+from testbed.labs import native
+from testbed.labs.virtual import kernel, kernel_source
 
 PACKAGES_FILE = Path(__file__).parents[2] / "setup/debian-packages.txt"
 _OLDEST_PYTHON = (3, 11)

@@ -7,7 +7,10 @@ import importlib
 from testbed.errors import UserError
 from testbed.labs.lab import Lab
 
-LABS = {"virtual": ("testbed.labs.virtual.lab", "VirtualLab")}  # imported when used: labs need what others may lack
+LABS = {  # imported when used: labs need what others may lack
+    "virtual": ("testbed.labs.virtual.lab", "VirtualLab"),
+    "host": ("testbed.labs.host.lab", "HostLab"),
+}
 
 
 def names() -> tuple[str, ...]:

@@ -25,6 +25,11 @@ from testbed.results.spread import (
 
 PARTS: Final = ("step", "compute", "encode", "communicate", "decode", "apply")
 FORMATS: Final = ("csv", "parquet", "markdown")
+# What is measured on such a network is the machine's limit, so the row has no numbers.
+SATURATED: Final = (
+    "saturated: this machine cannot carry all links at their rates at once; use fewer workers, a lower bandwidth, or "
+    "the virtual lab"
+)
 # Columns of numbers, which a row without a result leaves empty (nan).
 _NUMBERS: Final = (
     "steps_measured",
@@ -57,7 +62,7 @@ def table(run: RunFolder) -> pd.DataFrame:
 
 
 def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A cell's row: what was declared, then what was measured; `status` is ok, failed or missing."""
+    """A cell's row: what was declared, then what was measured; `status` is ok, failed, saturated or missing."""
     nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan) | dict.fromkeys(
         ("dataset", "device_kind", "faithful", "settled")
     )
@@ -65,6 +70,8 @@ def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
         result = nothing | {"status": "missing", "reason": "not measured yet"}
     elif document["status"] == "failed":
         result = nothing | {"status": "failed", "reason": document["reason"]}
+    elif document["probe"].get("saturated"):
+        result = nothing | {"status": "saturated", "reason": SATURATED}
     else:
         result = nothing | _measured(cell, document)
     return _declared(cell) | result

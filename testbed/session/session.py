@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from shaping.plan import plan as shaping_plan
-from shaping.probe import VIRTUAL
 from shaping.probe import probe as probe_network
-from shaping.shaper import Shaper
 from testbed import profiles
 from testbed.cell import Cell, Network
 from testbed.errors import LabError, UserError
 from testbed.profiles import compute_draws
+from testbed.session.emulation import Emulation, LinkShaper
 from testbed.session.measure import Measurement, merge_document
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
 from topologies import addressing, registry, sysctls
@@ -41,14 +40,17 @@ DRAIN_WITHIN_S = 60.0
 class Session:
     """Measures cells on emulated networks; `emit` is told what happens, as keyword values under an event's name."""
 
-    def __init__(self, *, folder: Path, native: Path, environment: Mapping[str, str], emit: Emit) -> None:
+    def __init__(
+        self, *, folder: Path, native: Path, environment: Mapping[str, str], emit: Emit, emulation: Emulation
+    ) -> None:
         self.group: str | None = None
         self._folder = folder
         self._native = native
         self._environment = environment
         self._emit = emit
+        self._emulation = emulation
         self._network: networks.RunningNetwork | None = None
-        self._shaper: Shaper | None = None
+        self._shaper: LinkShaper | None = None
         self._workers: WorkerGroup | None = None
         self._cell_id = self._phase = ""  # of the cell under way
         self._socket = folder / "fork-server"
@@ -100,7 +102,7 @@ class Session:
         self._network = networks.start(topology)
         wiring = self._network.wiring
         nodes = (*wiring.workers, *wiring.switches)
-        self._shaper = Shaper({node: self._network.pid(node) for node in nodes})
+        self._shaper = self._emulation.shaper(wiring, {node: self._network.pid(node) for node in nodes})
         self.group = group
         first_worker = wiring.workers[0]
         self._emit("facts", kernel=platform.release(), sysctls=dict(self._network.sysctls[first_worker]))
@@ -117,7 +119,7 @@ class Session:
         """Shape the links and probe them; the probe, with a link as the kernel has it."""
         assert self._network is not None and self._shaper is not None
         wiring = self._network.wiring
-        plan = shaping_plan(network, wiring)
+        plan = shaping_plan(network, wiring, self._emulation.super_packet_s)
         self._shaper.drain(DRAIN_WITHIN_S)
         self._shaper.apply(plan)
         chosen = {sysctls.SLOW_START_AFTER_IDLE: str(int(network.slow_start_after_idle))}
@@ -127,8 +129,9 @@ class Session:
             "note",
             text=f"probing {network.bandwidth_bit_per_s / 1e6:g} Mbit/s, {network.latency_s * 1e3:g} ms",
         )
-        probe = probe_network(wiring, self._network.worker_pids, plan, VIRTUAL)
+        probe = probe_network(wiring, self._network.worker_pids, plan, self._emulation.tolerance)
         self._shaper.drain(DRAIN_WITHIN_S)
+        probe["saturated"] = probe["saturated"] and self._emulation.real_time
         return {**probe, "link": read_back[0], "tcp": tcp[0]}
 
     def _run_cell(self, cell: Cell, recording: str | None, probe: Mapping[str, Any]) -> None:
@@ -173,7 +176,7 @@ class Session:
     def _measure(
         self, group: WorkerGroup, cell: Cell, recording: str | None, probe: Mapping[str, Any]
     ) -> dict[str, Any]:
-        assert self._network is not None
+        assert self._network is not None and self._shaper is not None
         profile = _profile(cell.device)
 
         def draws(repetition: int, steps: int) -> Any:
@@ -199,6 +202,7 @@ class Session:
             cell,
             measured,
             probe=dict(probe),
+            delays=self._shaper.report(),
             profile={"device": profile.device, "kind": str(profile.kind), "digest": profile.digest},
         )
 

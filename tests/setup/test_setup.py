@@ -71,7 +71,7 @@ def machine(tmp_path: Path) -> Machine:
     checkout, programs = tmp_path / "checkout", tmp_path / "bin"
     shutil.copytree(CHECKOUT / "setup", checkout / "setup")
     shutil.copy(CHECKOUT / "pyproject.toml", checkout)
-    for part in ("testbed", "topologies"):
+    for part in ("testbed", "topologies", "shaping"):
         shutil.copytree(CHECKOUT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
     programs.mkdir()
     for name, text in (("python3", PYTHON), ("dpkg-query", DPKG_QUERY), ("apt-get", APT_GET)):
@@ -115,7 +115,7 @@ def test_changed_kernel_configuration_leaves_python_packages_alone(machine: Mach
     assert machine.calls() == ["-m testbed.labs.virtual"]
 
 
-@pytest.mark.parametrize("path", ["topologies/mnexec.c", "testbed/labs/virtual/blocking_progress.c"])
+@pytest.mark.parametrize("path", ["topologies/mnexec.c", "shaping/delay_line.c", "testbed/session/blocking_progress.c"])
 def test_changed_c_source_is_noticed(machine: Machine, path: str) -> None:
     machine.set_up()
     machine.calls()

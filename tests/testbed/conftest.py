@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from testbed.cache import CACHE_VARIABLE
-from testbed.labs.virtual import native
+from testbed.labs import native
 
 SWEEP = """\
 name: trial

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 
 from testbed.errors import LabError, UserError
-from testbed.labs.virtual import kernel, native
+from testbed.labs import native
+from testbed.labs.virtual import kernel
 
 
 def main() -> int:

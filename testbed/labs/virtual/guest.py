@@ -92,6 +92,8 @@ def _ending(status: int | None) -> str:
 class Guest:
     """A running guest. `stop` ends it with all its processes; so does the end of the thread that started it."""
 
+    word = "the guest"
+
     def __init__(self, files: GuestFiles, *, lane: int, run_id: str, workers: int) -> None:
         memory = memory_bytes(workers)
         self.log_path = files.spool / f"guest-{lane}.log"

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from testbed.cache import CACHE_VARIABLE
-from testbed.labs.virtual.spool import EventWriter, Spool
+from testbed.labs.spool import Spool
 
 MOUNTS = (
     ("proc", "/proc"),
@@ -60,20 +60,17 @@ def _prepare_system(native: str, cache: str) -> None:
 
 
 def _work(spool: Spool, lane: int, native: Path) -> None:
-    from testbed.labs.virtual.native import blocking_progress
-    from testbed.session.session import Session  # pyroute2 reads /proc when it is imported
+    # Here, because pyroute2 reads /proc when it is imported.
+    from shaping.plan import SUPER_PACKET_S
+    from shaping.probe import VIRTUAL
+    from shaping.shaper import Shaper
+    from testbed.labs.station import work
+    from testbed.session.emulation import Emulation
 
-    events = EventWriter(spool.events_path(lane))
-    waiting = blocking_progress(native)
-    with Session(folder=WORKING_FOLDER, native=native, environment=waiting, emit=events.write) as session:
-        events.write("ready")
-        while claimed := spool.claim(lane, session.group):
-            name, batch = claimed
-            events.write("claimed", name=name)
-            session.run(batch.group, batch.network, [(task.cell, task.recording) for task in batch.tasks])
-            events.write("batch-done", name=name)
-    events.write("end")
-    events.close()
+    netem = Emulation(
+        shaper=lambda _, pids: Shaper(pids), tolerance=VIRTUAL, real_time=False, super_packet_s=SUPER_PACKET_S
+    )
+    work(spool, lane, native, WORKING_FOLDER, netem)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from testbed import profiles
 from testbed.cell import Cell, Network
-from testbed.labs.virtual import native
+from testbed.labs import native
 from testbed.session import worker_group
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from testbed.labs.virtual import native
+from testbed.labs import native
 from testbed.session.worker_group import MPI_VARIABLES
 
 pytestmark = [pytest.mark.mpi, pytest.mark.timeout(120)]

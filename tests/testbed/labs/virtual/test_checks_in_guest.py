@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cache import cache_folder
-from testbed.labs.virtual import native
+from testbed.labs import native
 from testbed.labs.virtual.guest import GuestFiles, command_line, memory_bytes, memory_folder
 
 pytestmark = [pytest.mark.virtual, pytest.mark.timeout(300)]

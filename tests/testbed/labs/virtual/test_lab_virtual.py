@@ -21,15 +21,14 @@ import pytest
 from testbed import clean
 from testbed.cache import CACHE_VARIABLE
 from testbed.cell import Cell, Network, Steps
+from testbed.labs import lane, native
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event
-from testbed.labs.virtual import lab as virtual_lab
-from testbed.labs.virtual import native
 from testbed.labs.virtual.lab import VirtualLab
 from testbed.results import documents
 
 pytestmark = [pytest.mark.virtual, pytest.mark.timeout(180), pytest.mark.usefixtures("built_kernel")]
 
-PROGRAM = Path(__file__).with_name("lab_program.py")
+PROGRAM = Path(__file__).parents[1] / "lab_program.py"
 CHECKOUT = Path(__file__).parents[4]
 NOBODY = 65534
 LONG = Steps(measured=5000)  # takes minutes: something happens to it before
@@ -178,12 +177,12 @@ def spinning_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_process_that_spins_is_noticed(runtime: Path, spinning_worker: None, monkeypatch: pytest.MonkeyPatch) -> None:
     hung, other = cell(steps=LONG), cell(algorithm="d-psgd")
     outcome = Outcome()
-    patience_s = virtual_lab.SILENCE_S
+    patience_s = lane.SILENCE_S
 
     def report(event: Event) -> None:
         outcome(event)
         if getattr(event, "cell_id", None) == hung.id:  # booting the next guest may take its time
-            monkeypatch.setattr(virtual_lab, "SILENCE_S", patience_s if isinstance(event, CellFailed) else 15.0)
+            monkeypatch.setattr(lane, "SILENCE_S", patience_s if isinstance(event, CellFailed) else 15.0)
 
     run((hung, other), report)
     assert list(outcome.failed) == [hung.id]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from testbed.cell import Cell, Network
-from testbed.labs.virtual.spool import Batch, EventReader, EventWriter, Spool, Task, batches_of
+from testbed.labs.spool import Batch, EventReader, EventWriter, Spool, Task, batches_of
 
 
 def cell(topology: str = "star", workers: int = 2, bandwidth_bit_per_s: float = 1e6, **more: Any) -> Cell:

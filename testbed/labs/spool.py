@@ -45,10 +45,12 @@ class Spool:
         self._batches = folder / "batches"
         self._claimed = folder / "claimed"
 
-    def create(self) -> None:
-        """Make the folders."""
+    def create(self, batches: Sequence[Batch] = ()) -> None:
+        """Make the folders, and offer batches."""
         self._batches.mkdir(parents=True)
         self._claimed.mkdir()
+        for number, batch in enumerate(batches):
+            self.put(number, batch)
 
     def put(self, number: int, batch: Batch) -> None:
         """Offer a batch; the file appears whole."""

@@ -1,4 +1,4 @@
-"""A process that runs cells in the virtual lab, to be killed, or started as another user.
+"""A process that runs cells in their lab, to be killed, or started as another user.
 
 python lab_program.py FILE    where FILE holds a list of cells as JSON; every event becomes a line.
 """
@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 from testbed.cell import Cell
+from testbed.labs import registry
 from testbed.labs.lab import Event
-from testbed.labs.virtual.lab import VirtualLab
 
 
 def say(event: Event) -> None:
@@ -23,7 +23,7 @@ def say(event: Event) -> None:
 def main() -> None:
     """Run the cells in one lane."""
     cells = [Cell.from_json(values) for values in json.loads(Path(sys.argv[1]).read_text())]
-    lab = VirtualLab()
+    lab = registry.create(cells[0].lab)
     lab.prepare(cells, lambda text: print("prepare", text, flush=True))
     lab.run(cells, say, threading.Event(), jobs=1)
 

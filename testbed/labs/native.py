@@ -1,4 +1,4 @@
-"""The small C programs that run in a guest, compiled once and kept in the cache under their content."""
+"""The small C programs that labs run, compiled once and kept in the cache under their content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from testbed.cache import building, cache_folder, content_key
 from testbed.command import run
 from testbed.errors import LabError
 
-_CHECKOUT = Path(__file__).parents[3]
+_CHECKOUT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,13 @@ class Helper:
 
 HELPERS = (
     Helper(
-        source=_CHECKOUT / "testbed/labs/virtual/blocking_progress.c",
+        source=_CHECKOUT / "testbed/session/blocking_progress.c",
         name="blocking_progress.so",
         flags=("-shared", "-fPIC"),
     ),
     Helper(source=_CHECKOUT / "testbed/session/join_rank.c", name="join_rank"),
     Helper(source=_CHECKOUT / "topologies/mnexec.c", name="mnexec"),
+    Helper(source=_CHECKOUT / "shaping/delay_line.c", name="delay_line", flags=("-lm",)),
 )
 _COMPILER = ("gcc", "-O2", "-Wall", "-Wextra")
 
@@ -40,7 +41,7 @@ def ensure(say: Callable[[str], None] = lambda _: None, helpers: tuple[Helper, .
         if folder is not None:
             for helper in helpers:
                 say(f"helpers: compiling {helper.source.name}")
-                run([*_COMPILER, *helper.flags, "-o", folder / helper.name, helper.source])
+                run([*_COMPILER, "-o", folder / helper.name, helper.source, *helper.flags])
     return _entry(helpers)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.labs.virtual import native
+from testbed.labs import native
 
 # Parts of a message of 40,000 bytes come; the mark is read after each part was taken.
 PROGRAM = """

@@ -1,0 +1,97 @@
+"""Delays at receivers, for kernels without sch_netem: which packets wait where, and for how long.
+
+Packets are handed to a process (delay_line.c) by netfilter's NFQUEUE where they arrive, before they are routed. At a
+sender that would defeat TCP small queues: the packet leaves the sender's account when it is queued.
+
+A bridge has no such place without the machine's bridge firewalling, so a worker behind switches keeps packets for the
+delays of all links they crossed. Delays are constant, so packets of one path arrive as if each link had held them;
+what differs is when packets of unequally long paths meet at a trunk or a port (trees only).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shaping.expected import ShapedPaths
+from shaping.plan import LinkShaping
+from topologies.addressing import routed, worker_ip
+
+CHAIN = "PREROUTING"  # also what a ring's workers forward passes it
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelayLine:
+    """Packets that arrive at a node by an interface, and the links whose delays they have yet to wait for."""
+
+    node: str
+    interface: str
+    sources: tuple[str, ...]  # IPv4 addresses; none: whoever sent them
+    links: tuple[LinkShaping, ...]
+
+    @property
+    def delay_ns(self) -> int:
+        """The sum of the links' delays."""
+        return sum(link.delay_ns for link in self.links)
+
+    @property
+    def deviation_ns(self) -> int:
+        """Standard deviation: variances add up."""
+        return round(math.hypot(*(link.jitter_ns for link in self.links)))
+
+    @property
+    def loss(self) -> float:
+        """Probability that one of the links drops a packet."""
+        return 1 - math.prod(1 - link.loss_u32 / 2**32 for link in self.links)
+
+    @property
+    def ns_per_byte(self) -> float:
+        """What a packet's bytes take at all links' rates together: a token bucket lets them go at once."""
+        return sum(1e9 / link.rate_byte_per_s for link in self.links)
+
+    @property
+    def seed(self) -> int:
+        """Of the line's draws of loss and jitter."""
+        return self.links[-1].seed
+
+
+def delay_lines(paths: ShapedPaths) -> list[DelayLine]:
+    """The delay lines of a network, in an order that depends on its wiring alone."""
+    if routed(paths.wiring):
+        return [_of_link(link) for link in paths.shaping.values()]
+    return [line for rank in range(len(paths.wiring.workers)) for line in _of_worker(paths, rank)]
+
+
+def _of_link(link: LinkShaping) -> DelayLine:
+    return DelayLine(node=link.end.peer, interface=link.end.peer_interface, sources=(), links=(link,))
+
+
+def _of_worker(paths: ShapedPaths, rank: int) -> list[DelayLine]:
+    """One line for each number of links that packets to a worker may have crossed."""
+    others = [other for other in range(len(paths.wiring.workers)) if other != rank]
+    by_length: dict[int, list[int]] = {}
+    for other in others:
+        by_length.setdefault(paths.wiring.hops(other, rank), []).append(other)
+    return [_of_sources(paths, rank, sources, everybody=len(by_length) == 1) for sources in by_length.values()]
+
+
+def _of_sources(paths: ShapedPaths, rank: int, sources: Sequence[int], everybody: bool) -> DelayLine:
+    links = paths.links((sources[0], rank))
+    last = links[-1].end
+    return DelayLine(
+        node=last.peer,
+        interface=last.peer_interface,
+        sources=() if everybody else tuple(worker_ip(source) for source in sources),
+        links=tuple(links),
+    )
+
+
+def rules(lines: Sequence[DelayLine]) -> str:
+    """What `iptables-restore` needs so that the packets of one node's lines reach the queues of their numbers."""
+    text = ["*mangle", f":{CHAIN} ACCEPT [0:0]"]
+    for number, line in enumerate(lines):
+        for source in line.sources or (None,):
+            match = "" if source is None else f" -s {source}"
+            text.append(f"-A {CHAIN} -i {line.interface}{match} -j NFQUEUE --queue-num {number}")
+    return "\n".join([*text, "COMMIT", ""])

@@ -1,0 +1,40 @@
+"""What differs between labs once a session runs in one: how links are shaped, and how exact that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shaping.plan import LinkShaping
+from shaping.probe import Tolerance
+from topologies.wiring import Wiring
+
+
+class LinkShaper(Protocol):
+    """Shapes the links of a running network, again and again, without touching connections."""
+
+    def apply(self, plan: Sequence[LinkShaping]) -> None:
+        """Set every link; LabError where the kernel refuses."""
+
+    def read_back(self, plan: Sequence[LinkShaping]) -> list[dict[str, Any]]:
+        """What the kernel has, a record per link; LabError where that is not the plan."""
+
+    def drain(self, within_s: float) -> None:
+        """Wait until all links are empty; LabError where they are not."""
+
+    def report(self) -> dict[str, Any]:
+        """What the shaper itself counted since the plan was applied; empty where the kernel does all of it."""
+
+    def close(self) -> None:
+        """Give up what the shaper holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulation:
+    """A lab's way to emulate a network."""
+
+    shaper: Callable[[Wiring, Mapping[str, int]], LinkShaper]  # of a running network: wiring, processes by node
+    tolerance: Tolerance
+    real_time: bool  # the machine's speed limits what it can emulate
+    super_packet_s: float  # the longest time that a super-packet may take at a link's rate
