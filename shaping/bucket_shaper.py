@@ -12,20 +12,27 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyroute2.netlink.rtnl import TC_H_ROOT
+from pyroute2.netlink import nlmsg
 
 from shaping import expected, messages
 from shaping.delay_lines import DelayLine, delay_lines, rules
 from shaping.delay_process import Counts, DelayProcess
 from shaping.expected import ShapedPaths
+from shaping.link_ends import (
+    await_empty,
+    by_node,
+    options_of,
+    qdiscs_of,
+    queued_bytes,
+    require_as_set,
+    tune_tcp,
+)
 from shaping.plan import LinkShaping
 from shaping.probe import round_trips_s
-from shaping.shaper import DRAIN_POLL_S, tune_tcp
 from testbed.errors import LabError
 from topologies.addressing import routed
 from topologies.configuration import get_link
@@ -66,30 +73,15 @@ class BucketShaper:
             LabError: the kernel refuses, lacks tbf or NFQUEUE, iptables is missing, or an interface is gone.
         """
         self._lines = delay_lines(ShapedPaths.of(self._wiring, plan))
-        first = self._delays is None
-        if self._delays is None:
-            self._delays = self._start(self._lines)
-        for number, line in enumerate(self._lines):
-            self._delays.set(number, line)
-        by_node: dict[str, list[LinkShaping]] = {}
-        for link in plan:
-            by_node.setdefault(link.end.node, []).append(link)
-        for node, links in by_node.items():
+        for node, links in by_node(lambda link: link.end.node, plan).items():
             netlink = self._netlinks[node]
-            requests = [
-                request
-                for link in links
-                for request in (
-                    messages.set_super_packets(link, netlink.index(link.end.interface)),
-                    messages.set_bucket(link, netlink.index(link.end.interface)),
-                )
-            ]
+            requests = [request for link in links for request in _bucket(link, netlink)]
             netlink.send(requests, "shaping links")
             tune_tcp(netlink.pid, links)
-        if first:
-            self._offset_ns = self._calibrate(plan)
-            for number, line in enumerate(self._lines):
-                self._delays.set(number, line)
+        if self._delays is None:
+            self._delays = self._start(self._lines)
+            self._offset_ns = self._calibrate(self._delays, plan)
+        self._delays.set_all(self._lines)
 
     def _start(self, lines: Sequence[DelayLine]) -> DelayProcess:
         queues = []
@@ -102,13 +94,11 @@ class BucketShaper:
             queues.append((self._pids[line.node], numbers[line.node]))
         return DelayProcess(self._program, queues, offset_ns=0, spin_ns=SPIN_NS)
 
-    def _calibrate(self, plan: Sequence[LinkShaping]) -> int:
+    def _calibrate(self, delays: DelayProcess, plan: Sequence[LinkShaping]) -> int:
         """Find what netfilter and the delay process take themselves; packets go that much earlier from now on."""
-        assert self._delays is not None
         slow = [dataclasses.replace(link, delay_ns=CALIBRATION_DELAY_NS, jitter_ns=0, loss_u32=0) for link in plan]
         paths = ShapedPaths.of(self._wiring, slow)
-        for number, line in enumerate(delay_lines(paths)):
-            self._delays.set(number, line)
+        delays.set_all(delay_lines(paths))
         pair = (0, 1)
         pids = [self._pids[worker] for worker in self._wiring.workers]
         trips_s = round_trips_s(pids, pair, CALIBRATION_ECHOES, timeout_s=2.0)
@@ -116,7 +106,7 @@ class BucketShaper:
             raise LabError("packets do not come through the delay lines; is another netfilter queue in the way?")
         lines = 2 * (self._wiring.hops(*pair) if routed(self._wiring) else 1)
         offset_ns = max(0, round((statistics.median(trips_s) - expected.rtt_s(paths, pair)) / lines * 1e9))
-        self._delays.set_offset(offset_ns)
+        delays.set_offset(offset_ns)
         return offset_ns
 
     def read_back(self, plan: Sequence[LinkShaping]) -> list[dict[str, Any]]:
@@ -125,46 +115,30 @@ class BucketShaper:
         Raises:
             LabError: it differs from the plan; names link, value expected and value found.
         """
-        return [self._compare(link) for link in plan]
+        qdiscs = {node: qdiscs_of(netlink) for node, netlink in self._netlinks.items()}
+        return [self._compare(link, qdiscs[link.end.node]) for link in plan]
 
-    def _compare(self, link: LinkShaping) -> dict[str, Any]:
+    def _compare(self, link: LinkShaping, qdiscs: Mapping[int, Any]) -> dict[str, Any]:
         netlink = self._netlinks[link.end.node]
-        bucket = self._bucket(netlink, link.end.interface)
+        index = netlink.index(link.end.interface)
+        bucket = options_of(qdiscs, index, "tbf", link.end.interface).get_attr("TCA_TBF_PARMS")
+        (device,) = netlink.get([get_link(index)], "reading links")
         found = {
             "rate_byte_per_s": bucket["rate"],
             "limit_bytes": bucket["limit"],
-            "segments": _segments(netlink, link),
+            "segments": device.get_attr("IFLA_GSO_MAX_SEGS"),
         }
         wanted = {
             "rate_byte_per_s": link.rate_byte_per_s,
             "limit_bytes": messages.bucket_limit_bytes(link),
             "segments": link.segments,
         }
-        for name, value in wanted.items():
-            if found[name] != value:
-                raise LabError(
-                    f"{name} of {link.end.interface}: set to {value}, the kernel has {found[name]}; "
-                    "somebody else shapes this interface"
-                )
+        require_as_set(link, wanted, found)
         return {"interface": link.end.interface, "queue_bytes": link.queue_bytes, "delay_ns": link.delay_ns, **found}
-
-    def _bucket(self, netlink: Netlink, interface: str) -> Any:
-        for qdisc in netlink.dump(messages.get_qdiscs(), "reading qdiscs"):
-            if qdisc["index"] == netlink.index(interface) and qdisc["parent"] == TC_H_ROOT:
-                if qdisc.get_attr("TCA_KIND") != "tbf":
-                    break
-                return qdisc.get_attr("TCA_OPTIONS").get_attr("TCA_TBF_PARMS")
-        raise LabError(f"interface {interface} has no tbf qdisc; somebody removed it")
 
     def backlog_bytes(self) -> int:
         """Bytes in all queues; each packet in a delay line counts as one."""
-        queued = sum(
-            qdisc.get_attr("TCA_STATS2").get_attr("TCA_STATS_QUEUE")["backlog"]
-            for netlink in self._netlinks.values()
-            for qdisc in netlink.dump(messages.get_qdiscs(), "reading qdiscs")
-            if qdisc.get_attr("TCA_KIND") == "tbf"
-        )
-        return int(queued) + sum(one.held for one in self._counts())
+        return queued_bytes(self._netlinks.values()) + sum(one.held for one in self._counts())
 
     def _counts(self) -> list[Counts]:
         if self._delays is None:
@@ -180,6 +154,7 @@ class BucketShaper:
             "real_time": self._delays is not None and self._delays.real_time,
             "offset_ns": self._offset_ns,
             "packets": sum(one.taken for one in counts),
+            "dropped": sum(one.dropped for one in counts),
             "overrun": sum(one.overrun for one in counts),
             "late_mean_ns": sum(one.late_sum_ns for one in counts) / released if released else 0.0,
             "late_max_ns": max((one.late_max_ns for one in counts), default=0),
@@ -187,11 +162,7 @@ class BucketShaper:
 
     def drain(self, within_s: float) -> None:
         """Wait until all links are empty. LabError where they are not after `within_s`."""
-        deadline = time.monotonic() + within_s
-        while (backlog := self.backlog_bytes()) > 0:
-            if time.monotonic() > deadline:
-                raise LabError(f"links still hold {backlog} bytes after {within_s:g} s; somebody is sending")
-            time.sleep(DRAIN_POLL_S)
+        await_empty(self.backlog_bytes, within_s)
 
     def close(self) -> None:
         """End the delay process and close the netlink sockets; what the kernel has stays."""
@@ -201,10 +172,9 @@ class BucketShaper:
             netlink.close()
 
 
-def _segments(netlink: Netlink, link: LinkShaping) -> int:
-    (device,) = netlink.get([get_link(netlink.index(link.end.interface))], "reading links")
-    segments: int = device.get_attr("IFLA_GSO_MAX_SEGS")
-    return segments
+def _bucket(link: LinkShaping, netlink: Netlink) -> list[nlmsg]:
+    index = netlink.index(link.end.interface)
+    return [messages.set_super_packets(link, index), messages.set_bucket(link, index)]
 
 
 def _restore(pid: int, node: str, text: str) -> None:

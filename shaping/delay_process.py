@@ -41,8 +41,12 @@ class DelayProcess:
             raise LabError(f"the delay line {program} cannot be started: {error.strerror}; run make setup") from error
         self.real_time = self._hear() == "ready real-time"
 
-    def set(self, number: int, line: DelayLine) -> None:
-        """Delay the packets of a line from now on."""
+    def set_all(self, lines: Sequence[DelayLine]) -> None:
+        """Delay the packets of all lines from now on."""
+        for number, line in enumerate(lines):
+            self._set(number, line)
+
+    def _set(self, number: int, line: DelayLine) -> None:
         self._ask(f"set {number} {line.delay_ns} {line.deviation_ns} {line.loss!r} {line.ns_per_byte!r} {line.seed}")
 
     def set_offset(self, offset_ns: int) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pyroute2.netlink import nlmsg
-from pyroute2.netlink.rtnl import TC_H_ROOT
 
 from shaping import messages
+from shaping.link_ends import (
+    OUTPUT_LIMIT,
+    await_empty,
+    by_node,
+    options_of,
+    qdiscs_of,
+    queued_bytes,
+    require_as_set,
+    tune_tcp,
+)
 from shaping.plan import NETEM_PACKET_LIMIT, LinkShaping
-from testbed.errors import LabError
 from topologies.configuration import get_link
 from topologies.namespace import Netlink, inside
-
-OUTPUT_LIMIT = Path("/proc/sys/net/ipv4/tcp_limit_output_bytes")
-FLUSH_ROUTES = Path("/proc/sys/net/ipv4/route/flush")
-DRAIN_POLL_S = 0.001
 
 
 class Shaper:
@@ -52,7 +54,7 @@ class Shaper:
         self._send(behind, _delay_node, _redirection)
         self._send(plan, _delay_node, _delay)
         self._hooked |= new
-        for node, links in _by(_sending_node, plan).items():
+        for node, links in by_node(_sending_node, plan).items():
             tune_tcp(self._netlinks[node].pid, links)
 
     def _send(
@@ -61,7 +63,7 @@ class Shaper:
         node_of: Callable[[LinkShaping], str],
         requests: Callable[[LinkShaping, Netlink], list[nlmsg]],
     ) -> None:
-        for node, links in _by(node_of, plan).items():
+        for node, links in by_node(node_of, plan).items():
             netlink = self._netlinks[node]
             netlink.send([request for link in links for request in requests(link, netlink)], "shaping links")
 
@@ -71,16 +73,16 @@ class Shaper:
         Raises:
             LabError: it differs from the plan; names link, value expected and value found.
         """
-        qdiscs = {node: _qdiscs(netlink) for node, netlink in self._netlinks.items()}
+        qdiscs = {node: qdiscs_of(netlink) for node, netlink in self._netlinks.items()}
         return [_compare(link, self._found(link, qdiscs)) for link in plan]
 
     def _found(self, link: LinkShaping, qdiscs: Mapping[str, Mapping[int, Any]]) -> dict[str, Any]:
         """What the kernel has for a link, under the names of `LinkShaping`."""
         here, there = self._netlinks[link.end.node], self._netlinks[link.delay_node]
-        delay = _options(qdiscs[link.delay_node], there.index(link.delay_interface), "netem", link.delay_interface)
+        delay = options_of(qdiscs[link.delay_node], there.index(link.delay_interface), "netem", link.delay_interface)
         found = _sending_state(link, here) | _delay_state(delay)
         if link.from_worker:
-            gate = _options(qdiscs[link.end.node], here.index(link.end.interface), "tbf", link.end.interface)
+            gate = options_of(qdiscs[link.end.node], here.index(link.end.interface), "tbf", link.end.interface)
             found |= {
                 "gate_rate_byte_per_s": gate.get_attr("TCA_TBF_PARMS")["rate"],
                 "output_limit_bytes": _output_limit_bytes(here.pid),
@@ -89,11 +91,7 @@ class Shaper:
 
     def backlog_bytes(self) -> int:
         """Bytes that all links hold, in queues and on the way."""
-        return sum(
-            qdisc.get_attr("TCA_STATS2").get_attr("TCA_STATS_QUEUE")["backlog"]
-            for netlink in self._netlinks.values()
-            for qdisc in _qdiscs(netlink).values()
-        )
+        return queued_bytes(self._netlinks.values())
 
     def drain(self, within_s: float) -> None:
         """Wait until all links are empty.
@@ -101,11 +99,7 @@ class Shaper:
         Raises:
             LabError: they are not after `within_s`; somebody is still sending.
         """
-        deadline = time.monotonic() + within_s
-        while (backlog := self.backlog_bytes()) > 0:
-            if time.monotonic() > deadline:
-                raise LabError(f"links still hold {backlog} bytes after {within_s:g} s; somebody is sending")
-            time.sleep(DRAIN_POLL_S)
+        await_empty(self.backlog_bytes, within_s)
 
     def report(self) -> dict[str, Any]:
         """Nothing: the kernel does all of it, and `read_back` says what it was told."""
@@ -131,13 +125,6 @@ def _sending_node(link: LinkShaping) -> str:
 
 def _delay_node(link: LinkShaping) -> str:
     return link.delay_node
-
-
-def _by(node_of: Callable[[LinkShaping], str], plan: Sequence[LinkShaping]) -> dict[str, list[LinkShaping]]:
-    nodes: dict[str, list[LinkShaping]] = {}
-    for link in plan:
-        nodes.setdefault(node_of(link), []).append(link)
-    return nodes
 
 
 def _sending_end(link: LinkShaping, netlink: Netlink, new: bool) -> list[nlmsg]:
@@ -169,35 +156,9 @@ def _device_removal(link: LinkShaping, netlink: Netlink) -> list[nlmsg]:
     return [messages.remove_device(netlink.index(link.delay_interface))]
 
 
-def tune_tcp(pid: int, links: Sequence[LinkShaping]) -> None:
-    """Set what TCP may keep in a worker's card, and make open connections look at their interface again.
-
-    TCP keeps the size of super-packets with the route.
-    """
-    with inside(pid):
-        if links[0].from_worker:
-            OUTPUT_LIMIT.write_text(str(max(link.output_limit_bytes for link in links)))
-        FLUSH_ROUTES.write_text("1")
-
-
 def _output_limit_bytes(pid: int) -> int:
     with inside(pid):
         return int(OUTPUT_LIMIT.read_text())
-
-
-def _qdiscs(netlink: Netlink) -> dict[int, Any]:
-    """Our root qdiscs of a namespace by interface number."""
-    return {
-        qdisc["index"]: qdisc
-        for qdisc in netlink.dump(messages.get_qdiscs(), "reading qdiscs")
-        if qdisc["parent"] == TC_H_ROOT and qdisc.get_attr("TCA_KIND") in ("netem", "tbf")
-    }
-
-
-def _options(qdiscs: Mapping[int, Any], index: int, kind: str, interface: str) -> Any:
-    if index not in qdiscs or qdiscs[index].get_attr("TCA_KIND") != kind:
-        raise LabError(f"interface {interface} has no {kind} qdisc; somebody removed it")
-    return qdiscs[index].get_attr("TCA_OPTIONS")
 
 
 def _delay_state(netem: Any) -> dict[str, Any]:
@@ -241,10 +202,5 @@ def _compare(link: LinkShaping, found: dict[str, Any]) -> dict[str, Any]:
             "gate_rate_byte_per_s": link.rate_byte_per_s,
             "output_limit_bytes": link.output_limit_bytes,
         }
-    for name, value in expected.items():
-        if found[name] != value:
-            raise LabError(
-                f"{name} of {link.end.interface}: set to {value}, the kernel has {found[name]}; "
-                "somebody else shapes this interface"
-            )
+    require_as_set(link, expected, found)
     return {"interface": link.end.interface, "queue_bytes": link.queue_bytes, **found}

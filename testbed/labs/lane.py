@@ -8,12 +8,15 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
+from testbed import clean
+from testbed.cell import Cell
 from testbed.errors import LabError
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event, Note
-from testbed.labs.spool import Batch, EventReader, Spool
+from testbed.labs.spool import Batch, EventReader, Spool, Task, batches_of
 
 LOOK_EVERY_S = 0.1
 SILENCE_S = 300.0  # real seconds without an event after which a station counts as hung
@@ -46,7 +49,33 @@ class Station(Protocol):
 StartStation = Callable[[int], Station]  # of the lane with that number
 
 
-def run_lanes(
+def run_cells(
+    cells: Sequence[Cell],
+    recordings: Mapping[str, str],
+    lanes: int,
+    start_in: Callable[[Path], StartStation],
+    report: Report,
+    stop: threading.Event,
+    facts: dict[str, Any],
+) -> None:
+    """Measure cells in up to that many lanes; see testbed.labs.lab.Lab.run.
+
+    `recordings`: by a cell's id, the folder of the gradients that it replays. `start_in`: starts stations that take
+    their batches from a spool folder. `facts` takes what stations say of themselves.
+    """
+    if not cells:
+        return
+    clean.reap()
+    folder = clean.claim()
+    try:
+        spool = Spool(folder)
+        spool.create(batches_of([Task(cell, recordings.get(cell.id)) for cell in cells]))
+        _run_lanes(spool, min(lanes, spool.left()), start_in(folder), report, stop, facts)
+    finally:
+        clean.remove(folder)
+
+
+def _run_lanes(
     spool: Spool,
     lanes: int,
     start: StartStation,

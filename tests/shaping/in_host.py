@@ -5,6 +5,7 @@ python -m tests.shaping.in_host NATIVE    where NATIVE is the folder of the comp
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -57,6 +58,12 @@ def main() -> None:
                 found["trips_s"].append(round_trips_s(running.worker_pids, PAIR, 9, timeout_s=1.0))
                 shaper.drain(5.0)
             found["report"] = shaper.report()
+            rough = dataclasses.replace(settings(20e-3), jitter_s=1e-3, loss=0.1)
+            shaper.apply(plan(rough, wiring))
+            found["rough_trips_s"] = round_trips_s(running.worker_pids, PAIR, 15, timeout_s=1.0)
+            shaper.drain(5.0)
+            found["rough_report"] = shaper.report()
+            shaper.apply(links)
             first = links[0].end
             tc = ["nsenter", "-t", str(pids[first.node]), "-n", "tc", "qdisc"]
             subprocess.run(

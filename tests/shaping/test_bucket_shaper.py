@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_every_packet_that_came_was_let_go(found: dict[str, Any]) -> None:
     assert report["packets"] >= 2 * 9  # of the last network: there and back; a busy machine may send again
     assert report["overrun"] == 0
     assert 0 <= report["late_mean_ns"] <= report["late_max_ns"]
+
+
+def test_jitter_spreads_round_trips_and_loss_drops_packets(found: dict[str, Any]) -> None:
+    trips_s = found["rough_trips_s"]
+    assert len(trips_s) == 15
+    assert statistics.stdev(trips_s) > 0.3e-3  # 1 ms was asked for
+    assert 0 < found["rough_report"]["dropped"] < found["rough_report"]["packets"]
 
 
 def test_it_reads_back_what_the_kernel_has(found: dict[str, Any]) -> None:

@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from testbed import clean
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.labs import native, recordings
 from testbed.labs.host import requirements
 from testbed.labs.host.process import HostProcess
-from testbed.labs.lane import Report, run_lanes
-from testbed.labs.spool import Spool, Task, batches_of
+from testbed.labs.lane import Report, StartStation, run_cells
 
 SESSION_BYTES = 600 << 20  # session and fork server with torch
 WORKER_BYTES = 120 << 20  # what a worker has for itself: the rest is the fork server's
@@ -55,21 +53,12 @@ class HostLab:
     def run(self, cells: Sequence[Cell], report: Report, stop: threading.Event, jobs: int) -> None:
         """See testbed.labs.lab.Lab.run. One lane, whatever `jobs`: two would slow each other."""
         del jobs
-        if not cells:
-            return
-        clean.reap()
-        folder = clean.claim()
-        try:
-            spool = Spool(folder)
-            spool.create(batches_of([Task(cell, self._recordings.get(cell.id)) for cell in cells]))
-            helpers = native.ensure()
+        helpers = native.ensure()
 
-            def start(lane: int) -> HostProcess:
-                return HostProcess(spool=folder, lane=lane, run_id=clean.run_id_of(folder), native=helpers)
+        def start_in(spool: Path) -> StartStation:
+            return lambda lane: HostProcess(spool=spool, lane=lane, native=helpers)
 
-            run_lanes(spool, 1, start, report, stop, self._facts)
-        finally:
-            clean.remove(folder)
+        run_cells(cells, self._recordings, 1, start_in, report, stop, self._facts)
 
 
 def allow_cubic(say: Callable[[str], None]) -> None:

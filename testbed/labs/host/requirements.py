@@ -8,8 +8,14 @@ import subprocess
 
 from testbed.labs.host.process import ISOLATION
 
-PROGRAMS = {"unshare": "util-linux", "setpriv": "util-linux", "ip": "iproute2", "tc": "iproute2",
-            "iptables-legacy-restore": "iptables"}  # with the Debian packages that have them  # fmt: skip
+PROGRAMS = {  # with the Debian packages that have them
+    "unshare": "util-linux",
+    "setpriv": "util-linux",
+    "mount": "mount",
+    "ip": "iproute2",
+    "tc": "iproute2",
+    "iptables-legacy-restore": "iptables",
+}
 
 # What is tried, by the words that name it where it fails.
 TRIALS = {

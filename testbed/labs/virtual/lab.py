@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from testbed import clean
 from testbed.cell import Cell
 from testbed.labs import native, recordings
-from testbed.labs.lane import Report, run_lanes
-from testbed.labs.spool import Spool, Task, batches_of
+from testbed.labs.lane import Report, StartStation, run_cells
 from testbed.labs.virtual import kernel
 from testbed.labs.virtual.guest import Guest, GuestFiles, memory_bytes
 
@@ -42,20 +42,14 @@ class VirtualLab:
         """See testbed.labs.lab.Lab.run."""
         if not cells:
             return
-        clean.reap()
-        folder = clean.claim()
-        try:
-            spool = Spool(folder)
-            spool.create(batches_of([Task(cell, self._recordings.get(cell.id)) for cell in cells]))
-            files = GuestFiles(kernel=kernel.ensure(_silent), native=native.ensure(), spool=folder)
-            workers = max(cell.network.workers for cell in cells)
+        linux, helpers = kernel.ensure(_silent), native.ensure()
+        workers = max(cell.network.workers for cell in cells)
 
-            def start(lane: int) -> Guest:
-                return Guest(files, lane=lane, run_id=clean.run_id_of(folder), workers=workers)
+        def start_in(spool: Path) -> StartStation:
+            files = GuestFiles(kernel=linux, native=helpers, spool=spool)
+            return lambda lane: Guest(files, lane=lane, run_id=clean.run_id_of(spool), workers=workers)
 
-            run_lanes(spool, min(jobs, spool.left()), start, report, stop, self._guest_facts)
-        finally:
-            clean.remove(folder)
+        run_cells(cells, self._recordings, jobs, start_in, report, stop, self._guest_facts)
 
 
 def _silent(text: str) -> None:

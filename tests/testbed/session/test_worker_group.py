@@ -25,6 +25,8 @@ pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="needs root: a worker enters its host's network namespace"),
 ]
 
+# Ranks that are killed leave files in /dev/shm: the server, from which they are forked, has one of its own.
+OWN_SHM = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /dev/shm && exec "$@"', "sh")
 WORKERS = 2
 PARAMETERS = 1000
 TIMEOUT_S = 60.0
@@ -33,7 +35,7 @@ TIMEOUT_S = 60.0
 @pytest.fixture(scope="module")
 def fork_server(folder: Path) -> Iterator[psutil.Process]:
     with subprocess.Popen(
-        [sys.executable, "-m", "testbed.session.fork_server", folder / "fork-server"], stdout=subprocess.PIPE
+        [*OWN_SHM, sys.executable, "-m", "testbed.session.fork_server", folder / "fork-server"], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

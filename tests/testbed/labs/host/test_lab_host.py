@@ -65,16 +65,20 @@ class Machine:
 
     interfaces: str
     qdiscs: str
-    rules: str
+    rules: dict[str, str]  # by table
+    shared_memory: frozenset[str]
     namespaces: frozenset[str]
     sessions: int
 
 
 def machine() -> Machine:
+    names = Path("/proc/net/ip_tables_names")  # asking for a table that is not there would make the kernel load it
+    tables = names.read_text().split() if names.exists() else []
     return Machine(
         interfaces=_said("ip", "-brief", "link"),
         qdiscs=_said("tc", "qdisc", "show"),
-        rules="".join(_said("iptables-legacy-save", "-t", table) for table in ("mangle", "filter", "nat")),
+        rules={table: _said("iptables-legacy-save", "-t", table) for table in tables},
+        shared_memory=frozenset(path.name for path in Path("/dev/shm").iterdir()),
         namespaces=frozenset(_namespaces()),
         sessions=sum("testbed.labs.host.inside" in _words(process) for process in psutil.process_iter()),
     )

@@ -68,5 +68,5 @@ def test_more_workers_need_more_memory() -> None:
     ("status", "said"), [(None, ""), (0, ""), (-9, "ended by SIGKILL"), (-7, "ended by SIGBUS; its memory file has no")]
 )
 def test_a_killed_guest_says_by_which_signal(status: int | None, said: str) -> None:
-    assert guest._ending(status).startswith(said)
-    assert bool(guest._ending(status)) == bool(said)
+    assert guest.Guest._ending(status).startswith(said)
+    assert bool(guest.Guest._ending(status)) == bool(said)
