@@ -39,9 +39,10 @@ from topologies.configuration import get_link
 from topologies.namespace import Netlink, inside
 from topologies.wiring import Wiring
 
-CALIBRATION_DELAY_NS = 2_000_000  # of each link: more than any overhead
-CALIBRATION_ECHOES = 25
-SPIN_NS = 20_000  # a timer ends about that late on a virtual machine; sleeping shorter and spinning is exact
+# Echoes that calibrate a network: as many as take this long, within these bounds.
+CALIBRATION_S = 0.2
+FEWEST_ECHOES, MOST_ECHOES = 9, 40
+ECHO_TIMEOUT_S = 5.0
 
 
 class BucketShaper:
@@ -80,7 +81,6 @@ class BucketShaper:
             tune_tcp(netlink.pid, links)
         if self._delays is None:
             self._delays = self._start(self._lines)
-            self._offset_ns = self._calibrate(self._delays, plan)
         self._delays.set_all(self._lines)
 
     def _start(self, lines: Sequence[DelayLine]) -> DelayProcess:
@@ -92,22 +92,34 @@ class BucketShaper:
         for line in lines:
             numbers[line.node] = numbers.get(line.node, -1) + 1
             queues.append((self._pids[line.node], numbers[line.node]))
-        return DelayProcess(self._program, queues, offset_ns=0, spin_ns=SPIN_NS)
+        return DelayProcess(self._program, queues, offset_ns=0)
 
-    def _calibrate(self, delays: DelayProcess, plan: Sequence[LinkShaping]) -> int:
-        """Find what netfilter and the delay process take themselves; packets go that much earlier from now on."""
-        slow = [dataclasses.replace(link, delay_ns=CALIBRATION_DELAY_NS, jitter_ns=0, loss_u32=0) for link in plan]
-        paths = ShapedPaths.of(self._wiring, slow)
-        delays.set_all(delay_lines(paths))
+    def calibrate(self, plan: Sequence[LinkShaping]) -> None:
+        """Find what netfilter and a receiver's waking take at the plan's delays; packets go that much earlier.
+
+        Links must be empty. It is found anew for each network, as processors wake later the longer they slept. The
+        lower quartile of some echoes, as a busy machine lets some of them wait longer.
+
+        Raises:
+            LabError: echoes are lost.
+        """
+        assert self._delays is not None
+        smooth = [dataclasses.replace(link, jitter_ns=0, loss_u32=0) for link in plan]
+        paths = ShapedPaths.of(self._wiring, smooth)
+        self._delays.set_offset(0)
+        self._delays.set_all(delay_lines(paths))
         pair = (0, 1)
+        should_s = expected.rtt_s(paths, pair)
+        echoes = max(FEWEST_ECHOES, min(MOST_ECHOES, round(CALIBRATION_S / should_s)))
         pids = [self._pids[worker] for worker in self._wiring.workers]
-        trips_s = round_trips_s(pids, pair, CALIBRATION_ECHOES, timeout_s=2.0)
-        if len(trips_s) < CALIBRATION_ECHOES:
+        trips_s = round_trips_s(pids, pair, echoes, timeout_s=ECHO_TIMEOUT_S)
+        if len(trips_s) < echoes:
             raise LabError("packets do not come through the delay lines; is another netfilter queue in the way?")
         lines = 2 * (self._wiring.hops(*pair) if routed(self._wiring) else 1)
-        offset_ns = max(0, round((statistics.median(trips_s) - expected.rtt_s(paths, pair)) / lines * 1e9))
-        delays.set_offset(offset_ns)
-        return offset_ns
+        usual_s = statistics.quantiles(trips_s, n=4)[0]
+        self._offset_ns = max(0, round((usual_s - should_s) / lines * 1e9))
+        self._delays.set_offset(self._offset_ns)
+        self._delays.set_all(self._lines)
 
     def read_back(self, plan: Sequence[LinkShaping]) -> list[dict[str, Any]]:
         """What the kernel has, one JSON-able record per link.

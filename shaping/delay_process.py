@@ -30,9 +30,9 @@ class Counts:
 class DelayProcess:
     """A running delay_line. Closing it drops what it holds."""
 
-    def __init__(self, program: Path, queues: Sequence[tuple[int, int]], *, offset_ns: int, spin_ns: int) -> None:
+    def __init__(self, program: Path, queues: Sequence[tuple[int, int]], *, offset_ns: int) -> None:
         """`queues`: for each line a process in its namespace, and its number there. LabError if it does not start."""
-        words = [str(program), str(offset_ns), str(spin_ns), *(f"{pid}:{number}" for pid, number in queues)]
+        words = [str(program), str(offset_ns), *(f"{pid}:{number}" for pid, number in queues)]
         try:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1

@@ -67,6 +67,9 @@ class Shaper:
             netlink = self._netlinks[node]
             netlink.send([request for link in links for request in requests(link, netlink)], "shaping links")
 
+    def calibrate(self, plan: Sequence[LinkShaping]) -> None:
+        """Nothing: the kernel's own delays are exact."""
+
     def read_back(self, plan: Sequence[LinkShaping]) -> list[dict[str, Any]]:
         """What the kernel has, one JSON-able record per link.
 

@@ -61,6 +61,9 @@ class Session:
         self._cells: dict[str, Cell] = {}
         self._number = len(run.provenance().get("sessions", ()))
         self._fault: LabError | None = None
+        self._measuring: list[Lab] = []
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._provenance: dict[str, Any] = {}
         self.outcome = Outcome()
 
     def measure(self, cells: Sequence[Cell], jobs: int) -> Outcome:
@@ -85,9 +88,20 @@ class Session:
         prepared = [(self._labs.create(name), of_lab) for name, of_lab in by_lab.items()]
         for lab, of_lab in prepared:
             lab.prepare(of_lab, self._progress.say)
-        facts = {lab.name: lab.provenance() for lab, _ in prepared}
-        self._run.add_session(provenance.collect(self._name, facts))
+        self._measuring = [lab for lab, _ in prepared]
+        self._facts = self._facts_of_labs()
+        self._provenance = provenance.collect(self._name, self._facts)
+        self._run.add_session(self._provenance)
         return prepared
+
+    def _facts_of_labs(self) -> dict[str, dict[str, Any]]:
+        return {lab.name: lab.provenance() for lab in self._measuring}
+
+    def _keep_facts(self) -> None:
+        """Labs know more of themselves once they run: kernel and settings inside, MPI, how long hosts took."""
+        if (facts := self._facts_of_labs()) != self._facts:
+            self._facts = facts
+            self._run.replace_session({**self._provenance, "labs": facts})
 
     def _run_all(self, prepared: Iterable[tuple[Lab, list[Cell]]], jobs: int) -> None:
         start_s = time.monotonic()
@@ -95,6 +109,7 @@ class Session:
             for lab, cells in prepared:
                 if not self._stop.is_set():
                     lab.run(cells, self._report, self._stop, jobs)
+            self._keep_facts()
         finally:
             self.outcome.real_s = time.monotonic() - start_s
 
@@ -122,6 +137,7 @@ class Session:
 
     def _keep_result(self, event: CellFinished) -> None:
         self._run.store(self._cells[event.cell_id], {**event.measurement, "session": self._number})
+        self._keep_facts()
         self.outcome.finished.add(event.cell_id)
         self.outcome.emulated_s += event.measurement["emulated_s"]
 

@@ -31,6 +31,7 @@ HELPERS = (
     Helper(source=_CHECKOUT / "testbed/session/join_rank.c", name="join_rank"),
     Helper(source=_CHECKOUT / "topologies/mnexec.c", name="mnexec"),
     Helper(source=_CHECKOUT / "shaping/delay_line.c", name="delay_line", flags=("-lm",)),
+    Helper(source=_CHECKOUT / "testbed/labs/host/stay_awake.c", name="stay_awake", flags=("-pthread",)),
 )
 _COMPILER = ("gcc", "-O2", "-Wall", "-Wextra")
 

@@ -11,12 +11,15 @@ from testbed.session.emulation import Emulation
 from testbed.session.session import Session
 
 
-def work(spool: Spool, lane: int, native: Path, folder: Path, emulation: Emulation) -> None:
-    """Measure until the spool is empty. `folder` is for sockets and logs of this station's own."""
+def work(
+    spool: Spool, lane: int, native: Path, folder: Path, emulation: Emulation, facts: Mapping[str, str] | None = None
+) -> None:
+    """Measure until the spool is empty. `folder` is for sockets and logs of this station's own; `facts`: its own."""
     events = EventWriter(spool.events_path(lane))
     waiting: Mapping[str, str] = blocking_progress(native)
     with Session(folder=folder, native=native, environment=waiting, emit=events.write, emulation=emulation) as session:
         events.write("ready")
+        events.write("facts", **(facts or {}))
         while claimed := spool.claim(lane, session.group):
             name, batch = claimed
             events.write("claimed", name=name)

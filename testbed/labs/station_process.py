@@ -45,12 +45,14 @@ class StationProcess:
 
     def cpu_s(self) -> float:
         """Processor time that it and its processes have used, in seconds."""
-        total = 0.0
-        for process in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                times = process.cpu_times()
-                total += times.user + times.system
-        return total
+        return sum(map(self._cpu_s_of, self._family()))
+
+    @staticmethod
+    def _cpu_s_of(process: psutil.Process) -> float:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            return float(times.user + times.system)
+        return 0.0
 
     def stop(self) -> None:
         """Kill it, with all processes that it made; returns when they are gone."""

@@ -104,8 +104,16 @@ class RunFolder:
 
     def add_session(self, session: Mapping[str, Any]) -> None:
         """Add what holds for the cells measured from now on; the newest session's facts are at the top."""
-        sessions = [*self.provenance().get("sessions", ()), dict(session)]
-        atomic.write_json(self.path / "provenance.json", {"schema": documents.SCHEMA, **session, "sessions": sessions})
+        self._write_sessions([*self.provenance().get("sessions", ()), session])
+
+    def replace_session(self, session: Mapping[str, Any]) -> None:
+        """Put the newest session's facts in the place of those that it was added with."""
+        self._write_sessions([*self.provenance()["sessions"][:-1], session])
+
+    def _write_sessions(self, sessions: Sequence[Mapping[str, Any]]) -> None:
+        newest, all_of_them = sessions[-1], [dict(session) for session in sessions]
+        document = {"schema": documents.SCHEMA, **newest, "sessions": all_of_them}
+        atomic.write_json(self.path / "provenance.json", document)
 
     def provenance(self) -> dict[str, Any]:
         """The run's provenance; empty before the first session."""

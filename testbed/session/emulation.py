@@ -17,6 +17,9 @@ class LinkShaper(Protocol):
     def apply(self, plan: Sequence[LinkShaping]) -> None:
         """Set every link; LabError where the kernel refuses."""
 
+    def calibrate(self, plan: Sequence[LinkShaping]) -> None:
+        """Make the delays of the plan that was applied exact, where the kernel alone does not; links must be empty."""
+
     def read_back(self, plan: Sequence[LinkShaping]) -> list[dict[str, Any]]:
         """What the kernel has, a record per link; LabError where that is not the plan."""
 

@@ -11,7 +11,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,6 +55,8 @@ class Session:
         self._shaper: LinkShaper | None = None
         self._workers: WorkerGroup | None = None
         self._cell_id = self._phase = ""  # of the cell under way
+        self._took_s: dict[str, dict[str, float]] = {}  # by group: what was done to its network, and for how long
+        self._times: dict[str, float] = {}  # those of the network that is up
         self._socket = folder / "fork-server"
         self._fork_server = self._start_fork_server()
 
@@ -99,7 +103,9 @@ class Session:
         self._take_down()
         self._emit("note", text=f"bringing up {group}")
         topology = registry.make(network.topology, workers=network.workers, arity=network.arity)
-        self._network = networks.start(topology)
+        self._times = self._took_s.setdefault(group, {})
+        with self._timed("up_s"):
+            self._network = networks.start(topology)
         wiring = self._network.wiring
         nodes = (*wiring.workers, *wiring.switches)
         self._shaper = self._emulation.shaper(wiring, {node: self._network.pid(node) for node in nodes})
@@ -109,11 +115,21 @@ class Session:
 
     def _take_down(self) -> None:
         self._dismiss_workers()
-        if self._shaper is not None:
-            self._shaper.close()
         if self._network is not None:
-            self._network.stop()
+            with self._timed("down_s"):
+                if self._shaper is not None:
+                    self._shaper.close()
+                self._network.stop()
         self._shaper = self._network = self.group = None
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        """Say how long the enclosed takes; in virtual time that would mean nothing."""
+        begun_s = time.monotonic()
+        yield
+        self._times[what] = time.monotonic() - begun_s
+        if self._emulation.real_time:
+            self._emit("facts", networks=self._took_s)
 
     def _shape(self, network: Network) -> dict[str, Any]:
         """Shape the links and probe them; the probe, with a link as the kernel has it."""
@@ -121,7 +137,9 @@ class Session:
         wiring = self._network.wiring
         plan = shaping_plan(network, wiring, self._emulation.super_packet_s)
         self._shaper.drain(DRAIN_WITHIN_S)
-        self._shaper.apply(plan)
+        with self._timed("reshaped_s" if "shaped_s" in self._times else "shaped_s"):
+            self._shaper.apply(plan)
+        self._shaper.calibrate(plan)
         chosen = {sysctls.SLOW_START_AFTER_IDLE: str(int(network.slow_start_after_idle))}
         tcp = [sysctls.write(self._network.pid(node), node, chosen) for node in wiring.workers]
         read_back = self._shaper.read_back(plan)

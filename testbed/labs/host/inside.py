@@ -6,11 +6,15 @@ Started as `python -m testbed.labs.host.inside SPOOL LANE NATIVE`; see `testbed.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shaping.bucket_shaper import BucketShaper
 from shaping.probe import HOST_QUEUED
+from testbed.errors import LabError
 from testbed.labs.spool import Spool
 from testbed.labs.station import work
 from testbed.session.emulation import Emulation
@@ -31,7 +35,22 @@ def main() -> None:
         real_time=True,
         super_packet_s=SUPER_PACKET_S,
     )
-    work(Spool(spool), lane, native, folder, queued)
+    with awake_processors(native) as how:
+        work(Spool(spool), lane, native, folder, queued, {"processors": how})
+
+
+@contextmanager
+def awake_processors(native: Path) -> Iterator[str]:
+    """Keep processors from sleeping deeply (stay_awake.c); yields how."""
+    with subprocess.Popen([native / "stay_awake"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            how = process.stdout.readline().strip()
+            if not how:
+                raise LabError("stay_awake ended at once; the end of the log says why")
+            yield how
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":

@@ -104,3 +104,7 @@ def test_each_session_adds_its_provenance(run: RunFolder) -> None:
     provenance = run.provenance()
     assert provenance["date"] == "second"
     assert [session["date"] for session in provenance["sessions"]] == ["first", "second"]
+    run.replace_session({"date": "second", "kernel": "6.12"})
+    provenance = run.provenance()
+    assert provenance["kernel"] == "6.12"
+    assert [session["date"] for session in provenance["sessions"]] == ["first", "second"]
