@@ -1,21 +1,27 @@
 /* The delay line: holds packets that netfilter queued for a link's delay, then lets them go.
  *
- *   delay_line OFFSET_NS PID:QUEUE...
+ *   delay_line OFFSET_NS PID:QUEUE:LINK...
  *
  * For kernels without sch_netem. One process serves the queues of all network namespaces; each queue is named by a
- * process in its namespace and its number there. A queue's packets leave in order, each
+ * process in its namespace and its number there, and takes what comes over a LINK (a number; several queues of one link
+ * hold what came different ways). A token bucket in front lets packets go in lots, as its timers end late; so packets
+ * pass the link here one after the other:
  *
- *     delay + deviation x normal + sum over the path's rate stages of its bytes / rate
+ *     passed = max(came, when the packet before it on the link passed) + bytes / the link's rate
  *
- * after it came: a token bucket in front lets a packet start when a real link would, and ends it at once, where a real
- * link takes bytes / rate for it. It came when the kernel says so, not when this process was woken for it. OFFSET_NS,
- * found by calibration, is what netfilter and a receiver's waking take.
+ * and leave, in order, at
+ *
+ *     passed + bytes / rate of each link before it + delay + deviation x normal
+ *
+ * as on a real link, which takes bytes / rate for each. A packet came when the kernel says so, not when this process was
+ * woken for it. OFFSET_NS, found by calibration, is what netfilter and a receiver's waking take.
  *
  * Standard input takes one command a line, standard output one answer:
  *
- *   set N DELAY_NS DEVIATION_NS LOSS NS_PER_BYTE SEED    queue N, counted from 0: applies to packets that come from now
- *   counts N                                             held taken released dropped overrun late_max_ns late_sum_ns
- *   offset NS                                            another OFFSET_NS
+ *   set N DELAY_NS DEVIATION_NS LOSS LINK_NS_PER_BYTE BEFORE_NS_PER_BYTE SEED
+ *                   queue N, counted from 0: applies to packets that come from now
+ *   counts N        held taken released dropped overrun late_max_ns late_sum_ns
+ *   offset NS       another OFFSET_NS
  *
  * The answer is a line `ok ...`, or `error ...`. End of input ends the process; the kernel then drops what is queued.
  */
@@ -66,7 +72,8 @@ struct queue {
     int fd;
     uint16_t number;
     int64_t delay, deviation;
-    double loss, ns_per_byte;
+    double loss, link_ns_per_byte, before_ns_per_byte;
+    int link;
     uint64_t random;
     int64_t last_due;
     uint32_t first, end; /* of the ring: packets [first, end) */
@@ -76,6 +83,7 @@ struct queue {
 };
 
 static struct queue *queues;
+static double *passed; /* by link: when its last packet had passed it */
 static int count;
 static int64_t offset_ns;
 
@@ -205,15 +213,17 @@ static uint32_t wire_bytes(const uint8_t *ip, size_t size) {
 }
 
 static void hold(struct queue *queue, uint32_t id, uint32_t bytes, int64_t came) {
+    double *last = &passed[queue->link];
+    *last = (came > *last ? came : *last) + bytes * queue->link_ns_per_byte;
     queue->taken++;
     if (queue->loss > 0 && uniform(queue) < queue->loss) {
         queue->dropped++;
         verdict(queue, NFQNL_MSG_VERDICT, NF_DROP, id);
         return;
     }
-    double due = came + queue->delay - offset_ns + bytes * queue->ns_per_byte;
+    double due = *last + bytes * queue->before_ns_per_byte + queue->delay - offset_ns;
     if (queue->deviation) due += queue->deviation * normal(queue);
-    if (due < queue->last_due) due = queue->last_due; /* packets of a link stay in order */
+    if (due < queue->last_due) due = queue->last_due; /* packets of a path stay in order */
     queue->last_due = due;
     queue->ring[queue->end++ % MOST_HELD] = (struct packet){due, id};
 }
@@ -291,16 +301,18 @@ static void release(struct queue *queue, int64_t time) {
 
 static void obey(char *line) {
     int n;
-    double loss, ns_per_byte;
+    double loss, ns_per_byte, before;
     long long delay, deviation, value;
     unsigned long long seed;
-    if (sscanf(line, "set %d %lld %lld %lf %lf %llu", &n, &delay, &deviation, &loss, &ns_per_byte, &seed) == 6 &&
+    if (sscanf(line, "set %d %lld %lld %lf %lf %lf %llu", &n, &delay, &deviation, &loss, &ns_per_byte, &before, &seed) ==
+            7 &&
         n >= 0 && n < count) {
         struct queue *queue = &queues[n];
         queue->delay = delay;
         queue->deviation = deviation;
         queue->loss = loss;
-        queue->ns_per_byte = ns_per_byte;
+        queue->link_ns_per_byte = ns_per_byte;
+        queue->before_ns_per_byte = before;
         queue->random = seed * 2 + 1;
         queue->taken = queue->released = queue->dropped = queue->overrun = queue->late_max = queue->late_sum = 0;
         printf("ok\n");
@@ -364,19 +376,21 @@ static void ask_for_stamps(void) {
 
 int main(int argc, char **argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: delay_line OFFSET_NS PID:QUEUE...\n");
+        fprintf(stderr, "usage: delay_line OFFSET_NS PID:QUEUE:LINK...\n");
         return 2;
     }
     offset_ns = atoll(argv[1]);
     count = argc - 2;
     queues = calloc(count, sizeof *queues);
+    passed = calloc(count, sizeof *passed);
     int poll = epoll_create1(EPOLL_CLOEXEC);
-    if (!queues || poll < 0) fail("start");
+    if (!queues || !passed || poll < 0) fail("start");
     for (int i = 0; i < count; i++) {
         long pid;
         unsigned number;
-        if (sscanf(argv[i + 2], "%ld:%u", &pid, &number) != 2) {
-            fprintf(stderr, "delay_line: %s is not PID:QUEUE\n", argv[i + 2]);
+        if (sscanf(argv[i + 2], "%ld:%u:%d", &pid, &number, &queues[i].link) != 3 || queues[i].link < 0 ||
+            queues[i].link >= count) {
+            fprintf(stderr, "delay_line: %s is not PID:QUEUE:LINK\n", argv[i + 2]);
             return 2;
         }
         open_queue(&queues[i], pid, number);

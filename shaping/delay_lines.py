@@ -46,9 +46,14 @@ class DelayLine:
         return 1 - math.prod(1 - link.loss_u32 / 2**32 for link in self.links)
 
     @property
-    def ns_per_byte(self) -> float:
-        """What a packet's bytes take at all links' rates together: a token bucket lets them go at once."""
-        return sum(1e9 / link.rate_byte_per_s for link in self.links)
+    def link_ns_per_byte(self) -> float:
+        """What a byte takes on the last link, which packets pass one after the other."""
+        return 1e9 / self.links[-1].rate_byte_per_s
+
+    @property
+    def before_ns_per_byte(self) -> float:
+        """What a byte takes on the links before that: a token bucket lets packets go at once."""
+        return sum(1e9 / link.rate_byte_per_s for link in self.links[:-1])
 
     @property
     def seed(self) -> int:

@@ -30,9 +30,12 @@ class Counts:
 class DelayProcess:
     """A running delay_line. Closing it drops what it holds."""
 
-    def __init__(self, program: Path, queues: Sequence[tuple[int, int]], *, offset_ns: int) -> None:
-        """`queues`: for each line a process in its namespace, and its number there. LabError if it does not start."""
-        words = [str(program), str(offset_ns), *(f"{pid}:{number}" for pid, number in queues)]
+    def __init__(self, program: Path, queues: Sequence[tuple[int, int, int]], *, offset_ns: int) -> None:
+        """`queues`: for each line a process in its namespace, its number there, and the number of the link it ends.
+
+        LabError if it does not start.
+        """
+        words = [str(program), str(offset_ns), *(":".join(map(str, queue)) for queue in queues)]
         try:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
@@ -47,7 +50,10 @@ class DelayProcess:
             self._set(number, line)
 
     def _set(self, number: int, line: DelayLine) -> None:
-        self._ask(f"set {number} {line.delay_ns} {line.deviation_ns} {line.loss!r} {line.ns_per_byte!r} {line.seed}")
+        self._ask(
+            f"set {number} {line.delay_ns} {line.deviation_ns} {line.loss!r} "
+            f"{line.link_ns_per_byte!r} {line.before_ns_per_byte!r} {line.seed}"
+        )
 
     def set_offset(self, offset_ns: int) -> None:
         """Let packets go that much earlier: what netfilter and the process take themselves."""

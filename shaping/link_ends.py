@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyroute2.netlink.rtnl import TC_H_ROOT
 
@@ -19,11 +19,14 @@ FLUSH_ROUTES = Path("/proc/sys/net/ipv4/route/flush")
 DRAIN_POLL_S = 0.001
 
 
-def by_node(node_of: Callable[[LinkShaping], str], plan: Sequence[LinkShaping]) -> dict[str, list[LinkShaping]]:
-    """Links by the node that a function names for each."""
-    nodes: dict[str, list[LinkShaping]] = {}
-    for link in plan:
-        nodes.setdefault(node_of(link), []).append(link)
+T = TypeVar("T")
+
+
+def by_node(node_of: Callable[[T], str], things: Iterable[T]) -> dict[str, list[T]]:
+    """Links, or what stands for them, by the node that a function names for each."""
+    nodes: dict[str, list[T]] = {}
+    for thing in things:
+        nodes.setdefault(node_of(thing), []).append(thing)
     return nodes
 
 

@@ -5,6 +5,7 @@ Attribute numbers and layouts: linux/pkt_sched.h, linux/pkt_cls.h, linux/rtnetli
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ TCA_EGRESS_REDIR = 1
 IFF_UP = 1
 GATE_HANDLE = 0x0002_0000
 GATE_SLACK_BYTES = 1024  # a super-packet's headers; tbf would split what exceeds its burst
+BUCKET_S = 1e-3  # by which timers of a busy machine end late
 GATE_LIMIT_BYTES = LARGEST_U32  # the policer in front is the queue
 LINKLAYER_ETHERNET = 1
 # The kernel asks for a table of packet times, of which it no longer uses anything.
@@ -188,12 +190,17 @@ def set_netem(link: LinkShaping, index: int) -> nlmsg:
 
 def set_gate(link: LinkShaping, index: int) -> nlmsg:
     """Put the gate at a worker's interface, or change the one there; the policer in front of it is the queue."""
-    return _tbf(link, index, GATE_LIMIT_BYTES)
+    return _tbf(link, index, GATE_LIMIT_BYTES, link.super_packet_bytes + GATE_SLACK_BYTES)
 
 
 def set_bucket(link: LinkShaping, index: int) -> nlmsg:
     """Put a token bucket with the link's queue at an interface, or change the one there."""
-    return _tbf(link, index, bucket_limit_bytes(link))
+    return _tbf(link, index, bucket_limit_bytes(link), link.super_packet_bytes + bucket_slack_bytes(link))
+
+
+def bucket_slack_bytes(link: LinkShaping) -> int:
+    """How much deeper than a super-packet a bucket is: what the link carries while a timer is late."""
+    return max(link.super_packet_bytes, math.ceil(link.rate_byte_per_s * BUCKET_S))
 
 
 def bucket_limit_bytes(link: LinkShaping) -> int:
@@ -201,14 +208,14 @@ def bucket_limit_bytes(link: LinkShaping) -> int:
     return link.queue_bytes + link.super_packet_bytes
 
 
-def _tbf(link: LinkShaping, index: int, limit_bytes: int) -> nlmsg:
+def _tbf(link: LinkShaping, index: int, limit_bytes: int, burst_bytes: int) -> nlmsg:
     rate = {"rate": link.rate_byte_per_s, "rate_cell_log": RATE_TABLE_CELL_LOG, "rate___reserved": LINKLAYER_ETHERNET}
     parameters = rate | {"limit": limit_bytes}
     zeros = {name: 0 for name, _ in TbfOptions.tbf_parms.fields if name not in parameters}
     attributes: list[list[Any]] = [
         ["TCA_TBF_PARMS", parameters | zeros],
         ["TCA_TBF_RTAB", RATE_TABLE],
-        ["TCA_TBF_BURST", link.super_packet_bytes + GATE_SLACK_BYTES],
+        ["TCA_TBF_BURST", burst_bytes],
     ]
     flags = NLM_F_CREATE | NLM_F_REPLACE
     return _qdisc(RTM_NEWQDISC, index, TC_H_ROOT, GATE_HANDLE, "tbf", flags, {"attrs": attributes})

@@ -144,7 +144,7 @@ def doctor(json: bool, fix: bool) -> int:
     "--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables to a Markdown file too."
 )
 def fidelity(lab: str, quick: bool, jobs: int | None, write: Path | None) -> int:
-    """Measure known networks beside the model.
+    """Measure known networks beside the model, lab beside lab.
 
     \b
     Example:

@@ -27,32 +27,29 @@ PLAIN_WIDTH = 200
 class Fidelity:
     """Measures a programme in a lab and keeps what could not be measured."""
 
-    def __init__(self, lab: Lab, console: Console, jobs: int | None) -> None:
+    def __init__(self, lab: Lab, programme: cells.Programme, console: Console, jobs: int | None) -> None:
         self._lab = lab
+        self._programme = programme
         self._console = console
         self._jobs = jobs
         self.failures: list[str] = []
 
-    def measure(self, programme: cells.Programme) -> list[sheets.Sheet]:
-        """All tables of the programme, in the order in which they are measured and shown."""
-        everything = {cell.id: cell for part in (programme.grid, *programme.orders, programme.loaded) for cell in part}
-        self._lab.prepare(list(everything.values()), self._say)
-        made = [*self._against_model(programme.grid)]
-        if programme.orders:
-            made.append(self._in_orders(programme.orders))
-        if programme.loaded:
-            made.append(self._under_load(programme.loaded))
-        return made
+    def prepare(self) -> None:
+        """Make the lab ready for all cells; UserError where it cannot be."""
+        self._lab.prepare(self._programme.all_cells, self._say)
 
-    def _against_model(self, grid: Sequence[Cell]) -> list[sheets.Sheet]:
-        documents = self._measure(in_order(grid), self._jobs)
-        found = [cell for cell in grid if cell.id in documents]
-        probes = {cell.network: documents[cell.id] for cell in found}
-        return [
-            sheets.model_sheet([rows.model_row(cell, documents[cell.id]) for cell in found]),
-            sheets.probe_sheet([rows.probe_row(network, document) for network, document in probes.items()]),
-            sheets.bytes_sheet([rows.bytes_row(cell, documents[cell.id]) for cell in found]),
-        ]
+    def grid(self) -> Mapping[str, Document]:
+        """Documents of the cells that are held against the model, by their ids."""
+        return self._measure(in_order(self._programme.grid), self._jobs)
+
+    def independence(self) -> list[sheets.Sheet]:
+        """Cells in other company and on a busy machine, where the programme has such."""
+        made = [self._in_orders(self._programme.orders)] if self._programme.orders else []
+        return [*made, self._under_load(self._programme.loaded)] if self._programme.loaded else made
+
+    def provenance(self) -> dict[str, Any]:
+        """What the lab says of itself once it has run."""
+        return self._lab.provenance()
 
     def _in_orders(self, orders: Sequence[Sequence[Cell]]) -> sheets.Sheet:
         runs = [self._measure(order, jobs=1) for order in orders]
@@ -79,7 +76,7 @@ class Fidelity:
 
 
 def run(
-    lab: str = "virtual",
+    lab: str = "auto",
     quick: bool = False,
     jobs: int | None = None,
     write: Path | None = None,
@@ -87,25 +84,60 @@ def run(
 ) -> int:
     """Measure, print, and write Markdown to `write` where that is given; 0 if every target was met, else 1.
 
-    `quick`: a few cells, in less than a minute. `jobs`: lanes side by side, by default one for every core; a lab
-    takes fewer where memory holds fewer.
+    `lab`: `virtual`; `host`, whose networks are measured in the virtual lab, too; `auto`, all that this machine can be.
+    `quick`: a few cells, in a minute or two. `jobs`: lanes side by side, by default one for every core; a lab takes
+    fewer where memory holds fewer.
     """
     console = console or _console()
-    name = registry.auto()[0] if lab == "auto" else lab
-    programme = (cells.quick if quick else cells.full)(name)
-    measured_in = registry.create(name)
-    fidelity = Fidelity(measured_in, console, jobs)
-    made = fidelity.measure(programme)
+    which = _both_if_possible(console) if lab == "auto" else lab
+    programmes = cells.programmes(which, quick)
+    parts = {name: Fidelity(registry.create(name), programme, console, jobs) for name, programme in programmes.items()}
+    for part in parts.values():
+        part.prepare()
+    made = _sheets(programmes, parts)
     for sheet in made:
         console.print(sheets.as_table(sheet))
-    misses = [*fidelity.failures, *(miss for sheet in made for miss in sheet.misses)]
+    failures = [failure for part in parts.values() for failure in part.failures]
+    misses = [*failures, *(miss for sheet in made for miss in sheet.misses)]
     if write is not None:
-        facts = provenance.collect("fidelity", {name: measured_in.provenance()})
-        write.write_text(_document(name, made, misses, facts), encoding="utf-8")
+        facts = provenance.collect("fidelity", {name: part.provenance() for name, part in parts.items()})
+        write.write_text(_document(made, misses, facts), encoding="utf-8")
     for miss in misses:
         console.print(Text(f"missed: {miss}"), soft_wrap=True)
-    console.print(f"fidelity of the lab {name}: " + (f"{len(misses)} targets missed" if misses else "all targets met"))
+    found = f"{len(misses)} targets missed" if misses else "all targets met"
+    console.print(f"fidelity of the lab {' and of the lab '.join(parts)}: {found}")
     return MISSED if misses else MET
+
+
+def _both_if_possible(console: Console) -> str:
+    if (lack := registry.lack("host")) is None:
+        return "both"
+    console.print(Text(f"the virtual lab alone: {lack}"), soft_wrap=True)
+    return "virtual"
+
+
+def _sheets(programmes: Mapping[str, cells.Programme], parts: Mapping[str, Fidelity]) -> list[sheets.Sheet]:
+    """All tables. Rows of one network stand side by side, lab beside lab."""
+    documents = {cell_id: document for part in parts.values() for cell_id, document in part.grid().items()}
+    found = [cell for programme in programmes.values() for cell in programme.grid if cell.id in documents]
+    found.sort(key=_place)
+    networks = {(cell.network, cell.lab): cell for cell in found}
+    independence = [sheet for part in parts.values() for sheet in part.independence()]
+    hosts = [row for part in parts.values() for row in rows.hosts_rows(part.provenance())]
+    return [
+        sheets.links_sheet([rows.link_row(cell, documents[cell.id]) for cell in networks.values()]),
+        sheets.model_sheet([rows.model_row(cell, documents[cell.id]) for cell in found]),
+        sheets.bytes_sheet([rows.bytes_row(cell, documents[cell.id]) for cell in found]),
+        *([sheets.hosts_sheet(hosts)] if hosts else []),
+        *independence,
+    ]
+
+
+def _place(cell: Cell) -> tuple[Any, ...]:
+    """Where a cell stands in the tables."""
+    network = cell.network
+    pattern = (cell.algorithm, cell.codec, cell.workload)
+    return (network.workers, network.bandwidth_bit_per_s, network.latency_s, pattern, cell.lab != "virtual")
 
 
 def _console() -> Console:
@@ -113,15 +145,18 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
-def _document(lab: str, made: Sequence[sheets.Sheet], misses: Sequence[str], facts: Mapping[str, Any]) -> str:
+def _document(made: Sequence[sheets.Sheet], misses: Sequence[str], facts: Mapping[str, Any]) -> str:
     commit = f", commit {facts['git_commit'][:10]}" if facts["git_commit"] else ""
-    emulating = facts["labs"][lab].get("kernel", facts["machine"]["kernel"])
+    labs = ", ".join(
+        f"the {name} lab on Linux {of_lab.get('kernel', facts['machine']['kernel'])}"
+        for name, of_lab in facts["labs"].items()
+    )
     found = "All targets were met." if not misses else "Missed:\n\n" + "\n".join(f"- {miss}" for miss in misses)
     head = (
-        f"# Fidelity of the lab {lab}\n\n"
+        "# Fidelity\n\n"
         f"Written by `make fidelity` on {facts['date'][:10]}: Gradwire {facts['versions']['gradwire']}{commit}, on "
-        f"{facts['machine']['cpu']}, {facts['machine']['cores']} cores; emulated by Linux {emulating}. Exchanges of "
-        "1.1 MB on a star, without compute; the model, without fitted constants, is in testbed/fidelity/model.py.\n\n"
+        f"{facts['machine']['cpu']}, {facts['machine']['cores']} cores; {labs}. Exchanges on a star, without compute; "
+        "the model, without fitted constants, is in testbed/fidelity/model.py.\n\n"
         f"{found}\n"
     )
     return "\n".join([head, *map(sheets.as_markdown, made)])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from algorithms.graphs import create_graph
 from shaping.expected import ShapedPaths
-from shaping.plan import plan
+from shaping.plan import SUPER_PACKET_IN_REAL_TIME_S, SUPER_PACKET_S, plan
 from testbed.cell import Cell, Network
 from testbed.errors import UserError
 from testbed.fidelity import model
-from testbed.fidelity.cells import MANY_WORKERS
+from testbed.fidelity.cells import LARGE_VALUES, MANY_WORKERS
 from testbed.fidelity.measuring import Document
+from testbed.results.limits import saturated
 from testbed.workers.training import vector_size
 from topologies import make
 from topologies.wiring import derive
@@ -21,8 +24,13 @@ from topologies.wiring import derive
 STEP_WITHIN = 0.01
 STEP_WITHIN_AT_10_GBIT = 0.02  # tenths of a microsecond for every packet begin to show
 STEP_WITHIN_OF_MANY = 0.03
+STEP_WITHIN_IN_REAL_TIME = 0.02
+STEP_WITHIN_IN_REAL_TIME_FAST = 0.05  # above 5 Gbit/s
+FAST_BIT_PER_S = 5e9
+LARGE_STEP_WITHIN = 0.015  # 10 MB among eight workers, in real time
 SAME_WITHIN = 0.005  # two measurements of one cell
-RTT_WITHIN_S = 2e-6
+UP_AND_DOWN_WITHIN_S = 1.5
+RESHAPED_WITHIN_S = 0.05
 SOCKET_WITHIN = 0.001  # bytes on the sockets less MPI's headers, against bytes handed to MPI
 
 
@@ -34,6 +42,7 @@ class ModelRow:
     measured_s: float  # median
     terms: model.Terms
     within: float  # the relative difference that is allowed
+    saturated: bool  # the machine did not carry the network, so that nothing is said about it
 
     @property
     def ratio(self) -> float:
@@ -42,25 +51,29 @@ class ModelRow:
 
     @property
     def met(self) -> bool:
-        """Whether it is near enough."""
-        return abs(self.ratio - 1) <= self.within
+        """Whether it is near enough, or marked as not the network's."""
+        return self.saturated or abs(self.ratio - 1) <= self.within
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeRow:
-    """A network's probe beside what the plan says."""
+class LinkRow:
+    """What a network's links do, beside what they were set to. Errors are the largest of all paths probed."""
 
+    lab: str
     network: Network
     rtt_s: float
     rtt_expected_s: float
+    rtt_error_s: float
     goodput_bit_per_s: float
     goodput_expected_bit_per_s: float
-    faithful: bool  # all paths, alone and all at once, by the lab's tolerance
+    alone_error: float  # relative
+    together_error: float  # of all workers' streams at once
+    judgement: str  # faithful | saturated | unfaithful
 
     @property
     def met(self) -> bool:
-        """Whether it is near enough."""
-        return self.faithful and abs(self.rtt_s - self.rtt_expected_s) <= RTT_WITHIN_S
+        """Whether links do as they were told, or the network is marked as more than the machine carries."""
+        return self.judgement != "unfaithful"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +118,23 @@ class BytesRow:
         return exact and abs(self.socket_difference) <= SOCKET_WITHIN
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostsRow:
+    """How long a network of hosts takes to come up, to be shaped, to be shaped otherwise, to go. Seconds."""
+
+    group: str  # topology and workers
+    up_s: float
+    shaped_s: float
+    reshaped_s: float | None  # None: it was shaped once only
+    down_s: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it is quick enough."""
+        in_all_s = self.up_s + self.shaped_s + self.down_s
+        return in_all_s <= UP_AND_DOWN_WITHIN_S and (self.reshaped_s or 0.0) <= RESHAPED_WITHIN_S
+
+
 def step_s(document: Document) -> float:
     """The median step of all repetitions, in seconds."""
     steps_s: list[float] = [step for repetition in document["repetitions"] for step in repetition["step_s"]]
@@ -113,41 +143,83 @@ def step_s(document: Document) -> float:
 
 def model_row(cell: Cell, document: Document) -> ModelRow:
     """A cell beside the model."""
-    return ModelRow(cell=cell, measured_s=step_s(document), terms=expected(cell), within=allowed(cell.network))
+    return ModelRow(
+        cell=cell,
+        measured_s=step_s(document),
+        terms=expected(cell),
+        within=allowed(cell),
+        saturated=saturated(cell.lab, document) is not None,
+    )
 
 
 def expected(cell: Cell) -> model.Terms:
     """What the model says of a cell's step."""
     values = vector_size(cell.workload)
     if (cell.algorithm, cell.codec) == ("allreduce", "fp32"):
-        return model.ring_allreduce(_paths(cell.network), values)
+        return model.ring_allreduce(_paths(cell), values)
     if (cell.algorithm, cell.codec) == ("d-psgd", "fp32"):
         workers = cell.network.workers
         graph = create_graph(cell.graph, workers)
-        return model.neighbour_exchange(
-            _paths(cell.network), [graph.neighbours(rank) for rank in range(workers)], values
-        )
+        return model.neighbour_exchange(_paths(cell), [graph.neighbours(rank) for rank in range(workers)], values)
     raise UserError(f"the model knows allreduce and d-psgd with codec fp32, got {cell.algorithm} {cell.codec}")
 
 
-def _paths(network: Network) -> ShapedPaths:
+def _paths(cell: Cell) -> ShapedPaths:
+    network = cell.network
     wiring = derive(make(network.topology, workers=network.workers, arity=network.arity))
-    return ShapedPaths.of(wiring, plan(network, wiring))
+    super_packet_s = SUPER_PACKET_IN_REAL_TIME_S if cell.lab == "host" else SUPER_PACKET_S
+    return ShapedPaths.of(wiring, plan(network, wiring, super_packet_s))
 
 
-def allowed(network: Network) -> float:
+def allowed(cell: Cell) -> float:
     """By how much a step may differ from the model, relative."""
-    if network.workers >= MANY_WORKERS:
+    rate, workers = cell.network.bandwidth_bit_per_s, cell.network.workers
+    if cell.lab == "host":
+        if vector_size(cell.workload) == LARGE_VALUES:
+            return LARGE_STEP_WITHIN
+        return STEP_WITHIN_IN_REAL_TIME_FAST if rate > FAST_BIT_PER_S else STEP_WITHIN_IN_REAL_TIME
+    if workers >= MANY_WORKERS:
         return STEP_WITHIN_OF_MANY
-    return STEP_WITHIN_AT_10_GBIT if network.bandwidth_bit_per_s >= 10e9 else STEP_WITHIN
+    return STEP_WITHIN_AT_10_GBIT if rate >= 10e9 else STEP_WITHIN
 
 
-def probe_row(network: Network, document: Document) -> ProbeRow:
+def link_row(cell: Cell, document: Document) -> LinkRow:
     """The probe of a cell's network."""
     probe = document["probe"]
     names = ("rtt_s", "rtt_expected_s", "goodput_bit_per_s", "goodput_expected_bit_per_s")
-    numbers = {name: float("nan") if probe[name] is None else float(probe[name]) for name in names}
-    return ProbeRow(network=network, faithful=probe["faithful"], **numbers)
+    numbers = {name: math.nan if probe[name] is None else float(probe[name]) for name in names}
+    faithful = "saturated" if probe.get("saturated") else "unfaithful"
+    return LinkRow(
+        lab=cell.lab,
+        network=cell.network,
+        rtt_error_s=_largest([_error(row) for row in probe["detail"] if row["what"] == "rtt"]),
+        alone_error=_largest([_relative(row) for row in probe["detail"] if row["what"] == "goodput alone"]),
+        together_error=_largest([_relative(row) for row in probe["detail"] if row["what"] == "goodput all at once"]),
+        judgement="faithful" if probe["faithful"] else faithful,
+        **numbers,
+    )
+
+
+def _error(row: Mapping[str, Any]) -> float:
+    return math.nan if row["measured"] is None else float(row["measured"] - row["expected"])
+
+
+def _relative(row: Mapping[str, Any]) -> float:
+    return _error(row) / float(row["expected"])
+
+
+def _largest(errors: Sequence[float]) -> float:
+    """The one that is farthest from 0, with its sign."""
+    return max(errors, key=lambda error: math.inf if math.isnan(error) else abs(error), default=math.nan)
+
+
+def hosts_rows(facts: Mapping[str, Any]) -> list[HostsRow]:
+    """The networks of which a lab says how long they took; none of a lab in virtual time."""
+    return [
+        HostsRow(group=group, **{"reshaped_s": None, **times})
+        for group, times in facts.get("networks", {}).items()
+        if {"up_s", "shaped_s", "down_s"} <= times.keys()
+    ]
 
 
 def same_rows(cells: Sequence[Cell], runs: Sequence[Mapping[str, Document]]) -> list[SameRow]:

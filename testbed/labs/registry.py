@@ -27,6 +27,15 @@ def create(name: str) -> Lab:
     return made
 
 
+def lack(name: str) -> str | None:
+    """What this machine lacks for a lab, with what to do; None where it lacks nothing that set-up does not make."""
+    if name != "host":
+        return None
+    from testbed.labs.host import requirements
+
+    return requirements.missing()
+
+
 def auto() -> tuple[str, str]:
     """The lab that `lab: auto` means here, and why."""
     return "virtual", "it needs no root, and its times do not depend on this machine's speed"

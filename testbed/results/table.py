@@ -14,6 +14,7 @@ import pandas as pd
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.results import atomic
+from testbed.results.limits import saturated
 from testbed.results.run_folder import RunFolder
 from testbed.results.spread import (
     epochs_from_steps,
@@ -25,11 +26,6 @@ from testbed.results.spread import (
 
 PARTS: Final = ("step", "compute", "encode", "communicate", "decode", "apply")
 FORMATS: Final = ("csv", "parquet", "markdown")
-# What is measured on such a network is the machine's limit, so the row has no numbers.
-SATURATED: Final = (
-    "saturated: this machine cannot carry all links at their rates at once; use fewer workers, a lower bandwidth, or "
-    "the virtual lab"
-)
 # Columns of numbers, which a row without a result leaves empty (nan).
 _NUMBERS: Final = (
     "steps_measured",
@@ -70,8 +66,8 @@ def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
         result = nothing | {"status": "missing", "reason": "not measured yet"}
     elif document["status"] == "failed":
         result = nothing | {"status": "failed", "reason": document["reason"]}
-    elif document["probe"].get("saturated"):
-        result = nothing | {"status": "saturated", "reason": SATURATED}
+    elif reason := saturated(cell.lab, document):  # what is measured is the machine's limit, so the row has no numbers
+        result = nothing | {"status": "saturated", "reason": reason}
     else:
         result = nothing | _measured(cell, document)
     return _declared(cell) | result

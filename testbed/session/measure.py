@@ -132,6 +132,8 @@ class Measurement:
                 steps=self._step - steps_before,
                 host_links=host_links,
             ),
+            "processor_wait_s": max(b.waited_s - a.waited_s for a, b in zip(before, after, strict=True))
+            / (self._step - steps_before),
             "workload": {
                 "dataset": ready.dataset,
                 "samples": ready.samples,

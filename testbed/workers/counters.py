@@ -18,6 +18,8 @@ _SEGMENTS_OUT = struct.Struct("=136xI")
 _DATA_SEGMENTS_OUT = struct.Struct("=156xI")
 _BYTES_SENT_AND_RETRANSMITTED = struct.Struct("=200xQQ")
 
+_SCHEDULING = Path("/proc/self/schedstat")  # nanoseconds run, nanoseconds waited, times run
+
 SocketKey = tuple[int, str, int]  # local port, peer address, peer port
 
 
@@ -42,6 +44,11 @@ def own_sockets() -> dict[SocketKey, SocketCounters]:
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
         found[connection.getsockname()[1], peer, peer_port] = parse_tcp_info(peer, info)
     return found
+
+
+def waited_s() -> float:
+    """Seconds that this worker was ready to run and had no processor; 0 where the kernel does not count them."""
+    return int(_SCHEDULING.read_text().split()[1]) / 1e9 if _SCHEDULING.exists() else 0.0
 
 
 def forget_acknowledgement_history() -> None:

@@ -83,12 +83,13 @@ class SocketCounters:
 
 @dataclass(frozen=True)
 class Counters:
-    """What one worker handed to MPI, what its sockets sent, what its host's interfaces transmitted."""
+    """What one worker handed to MPI, what its sockets sent, what its host's interfaces transmitted, how it waited."""
 
     handed_bytes: int
     messages: int
     sockets: Mapping[tuple[int, str, int], SocketCounters] = field(default_factory=dict)
     interfaces: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # name: (bytes, packets)
+    waited_s: float = 0.0  # for a processor, since it began
 
 
 @dataclass(frozen=True)

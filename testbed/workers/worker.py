@@ -11,7 +11,7 @@ import torch
 
 from testbed.workers.cell_runner import CellRunner
 from testbed.workers.connections import Connections
-from testbed.workers.counters import interface_totals, own_sockets
+from testbed.workers.counters import interface_totals, own_sockets, waited_s
 from testbed.workers.mpi import MPI
 from testbed.workers.protocol import (
     CONTROL_VARIABLE,
@@ -58,7 +58,8 @@ class Worker:
                 return self._cell().run(command, self._say_step)
             case Snapshot():
                 transport = self._cell().transport
-                return Counters(transport.handed_bytes, transport.messages, own_sockets(), interface_totals())
+                sent = transport.handed_bytes, transport.messages
+                return Counters(*sent, own_sockets(), interface_totals(), waited_s())
             case Leave():
                 self._leave()
                 return Left()

@@ -33,7 +33,7 @@ def test_on_a_star_each_worker_waits_for_both_links_of_whoever_sent() -> None:
     for line in lines:
         assert line.delay_ns == 2_000_000  # two links of a quarter of the latency
         assert line.sources == ()
-        assert line.ns_per_byte == pytest.approx(2 * 8 / RATE_BIT_PER_S * 1e9)
+        assert line.link_ns_per_byte == line.before_ns_per_byte == pytest.approx(8 / RATE_BIT_PER_S * 1e9)
 
 
 def test_on_a_ring_each_link_has_a_line_where_it_ends() -> None:
@@ -42,6 +42,7 @@ def test_on_a_ring_each_link_has_a_line_where_it_ends() -> None:
     assert {line.delay_ns for line in lines} == {2_000_000}
     for line in lines:
         (link,) = line.links
+        assert line.before_ns_per_byte == 0
         assert (line.node, line.interface) == (link.end.peer, link.end.peer_interface)
     assert len({(line.node, line.interface) for line in lines}) == 8
 

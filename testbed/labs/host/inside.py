@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shaping.bucket_shaper import BucketShaper
+from shaping.plan import SUPER_PACKET_IN_REAL_TIME_S
 from shaping.probe import HOST_QUEUED
 from testbed.errors import LabError
 from testbed.labs.spool import Spool
 from testbed.labs.station import work
 from testbed.session.emulation import Emulation
-
-SUPER_PACKET_S = 1e-3  # timers end tens of microseconds late: shorter ones would cost rate
 
 
 def main() -> None:
@@ -33,7 +32,7 @@ def main() -> None:
         shaper=lambda wiring, pids: BucketShaper(wiring, pids, native / "delay_line"),
         tolerance=HOST_QUEUED,
         real_time=True,
-        super_packet_s=SUPER_PACKET_S,
+        super_packet_s=SUPER_PACKET_IN_REAL_TIME_S,
     )
     with awake_processors(native) as how:
         work(Spool(spool), lane, native, folder, queued, {"processors": how})

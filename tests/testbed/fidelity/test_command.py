@@ -51,6 +51,8 @@ class ScriptedLab:
                 "goodput_bit_per_s": 1e8,
                 "goodput_expected_bit_per_s": 1e8,
                 "faithful": True,
+                "saturated": False,
+                "detail": [],
             },
             "bytes": {
                 "declared_per_step": 100.0,
@@ -64,10 +66,10 @@ class ScriptedLab:
 
 @pytest.fixture
 def run(monkeypatch):
-    def with_lab(lab, **options):
+    def with_lab(lab, which="virtual", **options):
         monkeypatch.setattr(registry, "create", lambda name: lab)
         output = io.StringIO()
-        status = fidelity.run(quick=True, console=Console(file=output, width=250), **options)
+        status = fidelity.run(lab=which, quick=True, console=Console(file=output, width=250), **options)
         return status, output.getvalue()
 
     return with_lab
@@ -79,6 +81,24 @@ def test_all_met_is_zero(run):
     assert status == 0
     assert "all targets met" in text
     assert lab.runs == 3  # the grid, two orders
+
+
+def test_labs_stand_beside_each_other(run, monkeypatch):
+    lab = ScriptedLab()
+    status, text = run(lab, which="host")
+    assert status == 0
+    assert "fidelity of the lab virtual and of the lab host: all targets met" in text
+    links = [line for line in text.splitlines() if line.count("100 Mbit/s") and "faithful" in line]
+    assert [line.split()[1] for line in links] == ["virtual", "host"]
+    monkeypatch.setattr(registry, "lack", lambda name: None)
+    assert "lab virtual and of the lab host" in run(ScriptedLab(), which="auto")[1]
+
+
+def test_auto_says_why_a_lab_is_left_out(run, monkeypatch):
+    monkeypatch.setattr(registry, "lack", lambda name: "lab host needs root")
+    status, text = run(ScriptedLab(), which="auto")
+    assert status == 0
+    assert "the virtual lab alone: lab host needs root" in text
 
 
 def test_a_miss_is_one_and_listed(run):
@@ -100,8 +120,8 @@ def test_it_writes_only_when_asked(run, tmp_path):
     assert not path.exists()
     run(ScriptedLab(), write=path)
     text = path.read_text()
-    assert text.startswith("# Fidelity of the lab virtual")
-    assert "emulated by Linux 6.12 um." in text
+    assert text.startswith("# Fidelity\n")
+    assert "the virtual lab on Linux 6.12 um." in text
     assert "All targets were met." in text
     assert "## Order independence" in text
 
@@ -116,5 +136,5 @@ def test_what_is_written_begins_with_the_misses(run, tmp_path):
 @pytest.mark.skipif(kernel.find() is None, reason="the virtual lab's kernel has not been built: make setup")
 def test_the_virtual_lab_meets_its_targets():
     output = io.StringIO()
-    status = fidelity.run(quick=True, jobs=1, console=Console(file=output, width=250))
+    status = fidelity.run("virtual", quick=True, jobs=1, console=Console(file=output, width=250))
     assert status == 0, output.getvalue()

@@ -10,7 +10,7 @@ import pytest
 from testbed.errors import UserError
 from testbed.fidelity import cells, rows, sheets
 
-ALLREDUCE, EXCHANGE = cells.quick("virtual").grid[:2]
+ALLREDUCE, EXCHANGE = cells.programmes("virtual", quick=True)["virtual"].grid[:2]
 
 
 def document(step_s, **changes):
@@ -27,6 +27,8 @@ def document(step_s, **changes):
         "goodput_bit_per_s": 95e6,
         "goodput_expected_bit_per_s": 95e6,
         "faithful": True,
+        "saturated": False,
+        "detail": [],
     }
     return {
         "repetitions": [{"step_s": step_s}],
@@ -65,12 +67,53 @@ def test_the_model_does_not_guess():
         rows.expected(dataclasses.replace(ALLREDUCE, codec="qsgd"))
 
 
+def seen(what, expected, measured, faithful=True):
+    return {"what": what, "expected": expected, "measured": measured, "faithful": faithful}
+
+
 @pytest.mark.parametrize(
-    ("changes", "met"),
-    [({}, True), ({"rtt_s": 1.0021e-3}, False), ({"faithful": False}, False), ({"rtt_s": None}, False)],
+    ("faithful", "saturated", "judgement", "met"),
+    [
+        (True, False, "faithful", True),
+        (False, True, "saturated", True),
+        (False, False, "unfaithful", False),
+    ],
 )
-def test_a_probe_is_held_to_two_microseconds_and_to_the_labs_tolerance(changes, met):
-    assert rows.probe_row(ALLREDUCE.network, document([1.0], **changes)).met is met
+def test_links_meet_their_target_when_faithful_or_marked(faithful, saturated, judgement, met):
+    row = rows.link_row(ALLREDUCE, document([1.0], faithful=faithful, saturated=saturated))
+    assert (row.judgement, row.met) == (judgement, met)
+
+
+def test_links_show_the_largest_error_of_all_paths_alone_and_all_at_once():
+    detail = [
+        seen("rtt", 1e-3, 1.001e-3),
+        seen("rtt", 1e-3, 0.998e-3),
+        seen("goodput alone", 100.0, 99.0),
+        seen("goodput all at once", 100.0, 101.0),
+        seen("goodput all at once", 100.0, 90.0),
+    ]
+    row = rows.link_row(ALLREDUCE, document([1.0], detail=detail))
+    assert row.rtt_error_s == pytest.approx(-2e-6)
+    assert row.alone_error == pytest.approx(-0.01)
+    assert row.together_error == pytest.approx(-0.1)
+    lost = rows.link_row(ALLREDUCE, document([1.0], detail=[*detail, seen("rtt", 1e-3, None)]))
+    assert math.isnan(lost.rtt_error_s)
+
+
+def test_a_saturated_step_is_shown_and_not_judged():
+    model_s = rows.expected(ALLREDUCE).total
+    row = rows.model_row(ALLREDUCE, document([1.4 * model_s], saturated=True, faithful=False))
+    assert row.met
+    assert "1.4000 (saturated)" in sheets.model_sheet([row]).rows[0]
+
+
+def test_hosts_are_held_to_their_times():
+    facts = {"networks": {"star-8": {"up_s": 0.2, "shaped_s": 0.3, "down_s": 0.1}, "ring-8": {"up_s": 0.2}}}
+    (row,) = rows.hosts_rows(facts)
+    assert row.met and row.reshaped_s is None
+    (slow,) = rows.hosts_rows({"networks": {"star-8": {**facts["networks"]["star-8"], "reshaped_s": 0.06}}})
+    assert not slow.met
+    assert rows.hosts_rows({}) == []
 
 
 def test_runs_of_one_cell_are_compared_with_one_another():

@@ -1,6 +1,8 @@
 import os
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -102,3 +104,15 @@ def test_interfaces_are_counted_by_what_they_transmitted(monkeypatch: pytest.Mon
     lines = [f"{name:>6}: {received} {sent} {packets} {rest}" for name, (sent, packets) in names.items()]
     monkeypatch.setattr(Path, "read_text", lambda path: "\n".join(["Inter-|", " face |", *lines]))
     assert interface_totals() == {"w1-eth0": (1066, 3)}
+
+
+def test_waiting_for_a_processor_is_counted() -> None:
+    """Two processes that share one processor wait for each other."""
+    program = (
+        "import os, time; from testbed.workers.counters import waited_s; os.sched_setaffinity(0, {%d}); "
+        "before = waited_s(); end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+        "print(waited_s() - before)"
+    ) % min(os.sched_getaffinity(0))
+    both = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(2)]
+    waited = [float(process.communicate()[0]) for process in both]
+    assert max(waited) > 0.05
