@@ -109,10 +109,11 @@ def test_interfaces_are_counted_by_what_they_transmitted(monkeypatch: pytest.Mon
 def test_waiting_for_a_processor_is_counted() -> None:
     """Two processes that share one processor wait for each other."""
     program = (
-        "import os, time; from testbed.workers.counters import waited_s; os.sched_setaffinity(0, {%d}); "
+        "import os, time; from testbed.workers.counters import waited_s; "
+        f"os.sched_setaffinity(0, [{min(os.sched_getaffinity(0))}]); "
         "before = waited_s(); end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
         "print(waited_s() - before)"
-    ) % min(os.sched_getaffinity(0))
+    )
     both = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(2)]
     waited = [float(process.communicate()[0]) for process in both]
     assert max(waited) > 0.05
