@@ -1,4 +1,4 @@
-"""The pages about papers: one module each, found by being here. Each has a `PAGE`."""
+"""The pages about papers, and about the labs: one module each, found by being here. Each has a `PAGE`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Grid:
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    heading: str = ""  # above it, where it begins something
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class PageKind:
 
     name: str  # of the file
     title: str
-    source: str  # the paper
+    source: str  # the paper, or what stands beside what
     build: Callable[[pd.DataFrame], Content | None]
 
 

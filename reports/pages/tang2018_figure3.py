@@ -48,7 +48,7 @@ def build(table: pd.DataFrame) -> Content | None:
         notes=[*_sensitivity(shown), *_differences(shown)],
         claims=claims,
         drawings=[drawing for view in shown if (drawing := _drawing(view, shown))],
-        grids=[grid for view in views(table) if (grid := _corners(view))],
+        grids=_grids(table),
     )
 
 
@@ -114,6 +114,12 @@ def _differences(shown: Sequence[View]) -> list[str]:
         "disagrees only with its whole interval inside or outside the target.",
         f"Data set here: {', '.join(datasets) or 'unknown'}; the paper trained ResNet-20 on CIFAR-10.",
     ]
+
+
+def _grids(table: pd.DataFrame) -> list[Grid]:
+    """A table for each setting, under one heading."""
+    found = [grid for view in views(table) if (grid := _corners(view))]
+    return [replace(found[0], heading="Beside the paper's systems"), *found[1:]] if found else []
 
 
 def _corners(view: View) -> Grid | None:
