@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from reports import canvas
 from reports.claims import Verdict
@@ -146,7 +147,10 @@ def draw(tested: list[Pair]) -> Figure:
     )
     farthest = max(WITHIN, *(abs(pair.ratio - 1) for pair in tested))
     ax.set(xscale="log", ylim=(1 - 1.2 * farthest, 1 + 1.2 * farthest))
-    ax.set_xlabel("communication of a step in the virtual lab [s]")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter(lambda seconds, _: seconds_text(seconds))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("communication of a step in the virtual lab")
     ax.set_ylabel("host lab over virtual lab")
     return figure
 
