@@ -1,6 +1,6 @@
 """A host session's first process: measures what the spool offers, on networks in its own namespaces.
 
-Started as `python -m testbed.labs.host.inside SPOOL LANE NATIVE`; see `testbed.labs.host.process`.
+Started as `python -m testbed.labs.host.inside SPOOL LANE NATIVE BACKEND`; see `testbed.labs.host.process`.
 """
 
 from __future__ import annotations
@@ -9,29 +9,19 @@ import os
 import sys
 from pathlib import Path
 
-from shaping.bucket_shaper import BucketShaper
-from shaping.probe import HOST_QUEUED
+from testbed.labs.host.emulations import EMULATIONS
 from testbed.labs.spool import Spool
 from testbed.labs.station import work
-from testbed.session.emulation import Emulation
-
-SUPER_PACKET_S = 1e-3  # timers end tens of microseconds late: shorter ones would cost rate
 
 
 def main() -> None:
     """Work until the spool is empty."""
-    spool, lane, native = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    spool, lane, native, backend = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
     os.environ["PATH"] = f"{native}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     os.environ["OMP_NUM_THREADS"] = "1"
     folder = spool / f"lane-{lane}"
     folder.mkdir(exist_ok=True)
-    queued = Emulation(
-        shaper=lambda wiring, pids: BucketShaper(wiring, pids, native / "delay_line"),
-        tolerance=HOST_QUEUED,
-        real_time=True,
-        super_packet_s=SUPER_PACKET_S,
-    )
-    work(Spool(spool), lane, native, folder, queued)
+    work(Spool(spool), lane, native, folder, EMULATIONS[backend](native))
 
 
 if __name__ == "__main__":
