@@ -15,7 +15,7 @@ from testbed.labs.host import requirements
 from testbed.labs.host.congestion import allow_cubic
 from testbed.labs.host.process import ISOLATION
 
-LACK = requirements.missing()
+LACK = requirements.missing(requirements.lacks())
 
 pytestmark = [
     pytest.mark.host,

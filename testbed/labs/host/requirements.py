@@ -48,11 +48,17 @@ def _root() -> str | None:
     return None if os.geteuid() == 0 else f"you are user {os.geteuid()}"
 
 
-def _program(name: str, package: str, role: Role = Role.REQUIRED) -> Need:
+def _programs(packages: Mapping[str, str], role: Role = Role.REQUIRED) -> Need:
+    """Programs, each with the Debian package that has it."""
+
+    def lack() -> str | None:
+        absent = [name for name in packages if shutil.which(name) is None]
+        return f"not on PATH: {', '.join(absent)}" if absent else None
+
     return Need(
-        name=f"program {name}",
-        lack=lambda: None if shutil.which(name) else "it is not on PATH",
-        remedy=f"install the Debian package {package}",
+        name=f"programs {', '.join(packages)}",
+        lack=lack,
+        remedy=f"install the Debian packages {', '.join(sorted(set(packages.values())))}",
         role=role,
     )
 
@@ -86,11 +92,7 @@ _MANGLE = "-A PREROUTING -i gw0-try -j NFQUEUE --queue-num 0"
 
 NEEDS: tuple[Need, ...] = (
     Need(name="root", lack=_root, remedy="use sudo, or lab virtual, which needs no root"),
-    _program("unshare", "util-linux"),
-    _program("setpriv", "util-linux"),
-    _program("mount", "mount"),
-    _program("ip", "iproute2"),
-    _program("tc", "iproute2"),
+    _programs({"unshare": "util-linux", "setpriv": "util-linux", "mount": "mount", "ip": "iproute2", "tc": "iproute2"}),
     _kernel("network and process namespaces", "true", remedy="use lab virtual; a container needs --privileged"),
     _kernel("veth pairs", _PAIR),
     _kernel("bridges", "ip link add gw0-try type bridge"),
@@ -113,7 +115,7 @@ NEEDS: tuple[Need, ...] = (
         "tc filter add dev gw0-try ingress matchall action mirred egress redirect dev gw0-peer",
         Role.NETEM,
     ),
-    _program("iptables-legacy-restore", "iptables", Role.NFQUEUE),
+    _programs({"iptables-legacy-restore": "iptables"}, Role.NFQUEUE),
     _kernel(
         "netfilter queues (xt_NFQUEUE in the table mangle)",
         f"{_PAIR} && printf '%s\\n' '*mangle' '{_MANGLE}' COMMIT | iptables-legacy-restore --noflush",
@@ -134,34 +136,26 @@ NEEDS: tuple[Need, ...] = (
 Lacks = Mapping[str, str]  # by a need's name, why it is not met
 
 
-def lacks(needs: Sequence[Need] | None = None) -> Lacks:
+def lacks(needs: Sequence[Need] = NEEDS) -> Lacks:
     """Try every need. What only root can try is `UNTRIED` where the user is somebody else."""
     root = os.geteuid() == 0
-    tried = {
-        need.name: UNTRIED if need.as_root and not root else need.lack() for need in (NEEDS if needs is None else needs)
-    }
+    tried = {need.name: UNTRIED if need.as_root and not root else need.lack() for need in needs}
     return {name: lack for name, lack in tried.items() if lack is not None}
 
 
-def backend(found: Lacks, needs: Sequence[Need] | None = None) -> Role | None:
+def backend(found: Lacks, needs: Sequence[Need] = NEEDS) -> Role | None:
     """The way in which the lab delays packets here, of `BACKENDS`; None where none is possible."""
-    lacking = {need.role for need in (NEEDS if needs is None else needs) if need.name in found}
+    lacking = {need.role for need in needs if need.name in found}
     return next((way for way in BACKENDS if way not in lacking), None)
 
 
-def missing(found: Lacks | None = None) -> str | None:
+def missing(found: Lacks, needs: Sequence[Need] = NEEDS) -> str | None:
     """What this machine lacks for the host lab, with what to do; None where it lacks nothing."""
-    found = lacks() if found is None else found
-    for need in NEEDS:
+    for need in needs:
         if need.role is Role.REQUIRED and need.name in found:
             return f"lab host needs {need.name} ({found[need.name]}): {need.remedy}"
-    if backend(found) is None:
-        reasons = "; ".join(f"{need.name}: {found[need.name]}" for need in NEEDS if _is_first(need, found))
+    if backend(found, needs) is None:
+        firsts = [next(need for need in needs if need.role is way and need.name in found) for way in BACKENDS]
+        reasons = "; ".join(f"{need.name}: {found[need.name]}" for need in firsts)
         return f"lab host needs a way to delay packets ({reasons}): {_OTHER}"
     return None
-
-
-def _is_first(need: Need, found: Lacks) -> bool:
-    """Whether a need is the first unmet one of its backend."""
-    unmet = [other for other in NEEDS if other.role is need.role and other.name in found]
-    return need.role in BACKENDS and unmet[:1] == [need]
