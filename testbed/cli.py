@@ -125,11 +125,12 @@ def table(folder: Path, kind: str) -> None:
 @click.option("--json", is_flag=True, help="One JSON document, for programs.")
 @click.option("--fix", is_flag=True, help="Repair what is safe to repair.")
 def doctor(json: bool, fix: bool) -> int:
-    """Check what a sweep needs here.
+    """Check what sweeps need here, lab by lab; the exit status is 0 where at least one lab works.
 
     \b
-    Example:
+    Examples:
       gradwire doctor --fix
+      gradwire doctor --json
     """
     from testbed.doctor import run
 

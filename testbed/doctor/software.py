@@ -1,4 +1,4 @@
-"""Checks of what set-up installs, builds and fetches: packages, MPI, kernel, C helpers, data set."""
+"""Checks of what set-up installs, compiles and fetches for every lab: packages, MPI, C helpers, data set."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from testbed.command import run
 from testbed.doctor.check import Check, Verdict, failed, passed, warned
 from testbed.errors import LabError, UserError
 from testbed.labs import native
-from testbed.labs.virtual import kernel, kernel_source
 
 PACKAGES_FILE = Path(__file__).parents[2] / "setup/debian-packages.txt"
 _OLDEST_PYTHON = (3, 11)
 _SET_UP = "run `make setup`"
-_BOOT_TIMEOUT_S = 60.0
-_BOOTED = "as init process"  # what the kernel says when it hands over to the guest's first program
 
 
 def debian_packages() -> Verdict:
@@ -85,58 +82,16 @@ def mpi_library() -> Verdict:
     return passed(found)
 
 
-def kernel_is_built() -> Verdict:
-    """Whether the virtual lab's kernel is in the cache, and from the source that is the fastest."""
-    if kernel.find() is None:
-        return failed("not built", f"{_SET_UP} (some minutes)")
-    record = kernel.provenance()
-    found = f"{record['package']} {record['version']}"
-    best = kernel_source.PREFERRED[0].package
-    if record["package"] != best:
-        return warned(found, f"{best} runs guests about twice as fast: remove {kernel.find()} and {_SET_UP}")
-    return passed(found)
-
-
-def guest_starts() -> Verdict:
-    """Whether the kernel runs here as far as its first program, with seccomp or with ptrace."""
-    linux = kernel.find()
-    if linux is None:
-        return failed("no kernel to start", _SET_UP)
-    tried = {way: boots(linux, way) for way in ("seccomp=on", "seccomp=off")}
-    if tried["seccomp=on"]:
-        return passed("with seccomp")
-    if tried["seccomp=off"]:
-        return warned(
-            "with ptrace only",
-            "guests take about twice as long: a kernel of Linux 7 and a host that "
-            "admits nested seccomp filters are faster",
-        )
-    return failed(
-        "a guest does not start: this machine forbids ptrace and seccomp, or the memory file",
-        "admit ptrace (a container needs --cap-add SYS_PTRACE), or set TMPDIR to where programs may run",
-    )
-
-
-def boots(linux: Path, seccomp: str) -> bool:
-    """Start a guest whose first program ends at once, and the kernel with it; whether it got that far."""
-    argv: list[str | Path] = [
-        linux,
-        "mem=64M",
-        seccomp,
-        "root=/dev/root",
-        "rootfstype=hostfs",
-        "rootflags=/",
-        "ro",
-        "con=null",
-        "con0=null,fd:2",
-        "panic=-1",
-        "init=/bin/true",
-    ]
-    try:  # the guest ends in a panic, whatever it did: its words count, not its status
-        said = run(["sh", "-c", '"$@" 2>&1; true', "boot", *argv], timeout_s=_BOOT_TIMEOUT_S)
-    except LabError:
-        return False
-    return _BOOTED in said
+def mpi_launcher() -> Verdict:
+    """Whether mpiexec starts ranks as labs have it do: by forking, without any network."""
+    mpiexec = Path(sys.executable).with_name("mpiexec")
+    try:
+        said = run([mpiexec, "-launcher", "fork", "-n", "2", "sh", "-c", "echo $PMI_RANK"], timeout_s=30)
+    except LabError as error:
+        return failed(str(error), _SET_UP)
+    if sorted(said.split()) != ["0", "1"]:
+        return failed(f"two ranks said {said.split()}, not their numbers", f"{_SET_UP}; {mpiexec} must be MPICH's")
+    return passed("two ranks started")
 
 
 def native_is_built() -> Verdict:
@@ -175,8 +130,7 @@ CHECKS = (
     Check(name="Python", look=python_version),
     Check(name="Python packages", look=python_packages),
     Check(name="MPI library", look=mpi_library),
+    Check(name="MPI launcher", look=mpi_launcher),
     Check(name="C helpers", look=native_is_built, fix=native.ensure),
-    Check(name="guest kernel", look=kernel_is_built, fix=lambda: kernel.ensure(lambda _: None)),
-    Check(name="guest starts", look=guest_starts),
     Check(name="data set", look=data_set, fix=_fetch_data),
 )

@@ -33,7 +33,7 @@ def lack(name: str) -> str | None:
         return None
     from testbed.labs.host import requirements
 
-    return requirements.missing()
+    return requirements.missing(requirements.lacks())
 
 
 def auto() -> tuple[str, str]:

@@ -12,10 +12,10 @@ import pytest
 from testbed.cache import CACHE_VARIABLE
 from testbed.labs import native
 from testbed.labs.host import requirements
-from testbed.labs.host.lab import allow_cubic
+from testbed.labs.host.congestion import allow_cubic
 from testbed.labs.host.process import ISOLATION
 
-LACK = requirements.missing()
+LACK = requirements.missing(requirements.lacks())
 
 pytestmark = [
     pytest.mark.host,

@@ -26,8 +26,9 @@ class HostProcess(StationProcess):
 
     word = "the session"
 
-    def __init__(self, *, spool: Path, lane: int, native: Path) -> None:
-        words = [sys.executable, "-m", "testbed.labs.host.inside", str(spool), str(lane), str(native)]
+    def __init__(self, *, spool: Path, lane: int, native: Path, backend: str) -> None:
+        """`native`: the folder of the compiled helpers; `backend`: what delays packets, of `emulations`."""
+        words = [sys.executable, "-m", "testbed.labs.host.inside", str(spool), str(lane), str(native), backend]
         super().__init__([*ISOLATION, *words], spool / f"session-{lane}.log")
 
     def cpu_s(self) -> float:

@@ -3,7 +3,6 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from testbed import clean
@@ -22,21 +21,12 @@ def test_space_is_that_of_the_folder_that_will_hold_the_cache(tmp_path: Path, mo
     assert str(tmp_path) in machine.free_space().found
 
 
-def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
-    assert machine.memory().level is Level.WARN
-
-
-def test_one_core_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert machine.cores().level is Level.WARN
-
-
-def test_memory_file_where_programs_may_not_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "memory_folder", lambda _: Path("/tmp"))
-    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_NOEXEC))
-    verdict = machine.memory_file()
-    assert (verdict.level, verdict.found) == (Level.FAIL, "/tmp is mounted noexec")
+def test_results_are_put_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    verdict = machine.runs_space()
+    assert verdict.level is Level.PASS and str(tmp_path) in verdict.found
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert machine.runs_space().level is Level.WARN
 
 
 def test_leftovers_are_a_warning_that_can_be_repaired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,26 @@ import pytest
 from rich.console import Console
 
 from testbed.doctor import Check, report
-from testbed.doctor.check import Level, Verdict, failed, passed, warned
+from testbed.doctor.check import Level, Scope, Section, Verdict, failed, passed, skipped, warned
 from testbed.errors import LabError
+from testbed.labs import registry
 
 GOOD = Check(name="good", look=lambda: passed("there"))
 POOR = Check(name="poor", look=lambda: warned("slow", "buy another"))
 BAD = Check(name="bad", look=lambda: failed("broken [/]", "mend it"))
+IDLE = Check(name="idle", look=lambda: skipped("not needed"))
+
+
+def every(*checks: Check) -> Section:
+    return Section(name="every lab", scope=Scope.ALL, checks=checks)
+
+
+def lab(name: str, *checks: Check, optional: bool = False) -> Section:
+    return Section(name=name, scope=Scope.LAB, checks=checks, optional=optional)
+
+
+def extra(*checks: Check) -> Section:
+    return Section(name="extra", scope=Scope.EXTRA, checks=checks)
 
 
 def repairable(*, works: bool) -> Check:
@@ -25,27 +39,49 @@ def repairable(*, works: bool) -> Check:
     return Check(name="x", look=lambda: failed("broken", "mend it") if state["broken"] else passed("whole"), fix=mend)
 
 
-def test_only_failure_is_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.run(checks=[GOOD, POOR]) == 0
-    assert report.run(checks=[GOOD, BAD]) == 1
+@pytest.mark.parametrize(
+    ("chosen", "status"),
+    [
+        ([every(GOOD), lab("one", POOR, IDLE)], 0),
+        ([every(GOOD), lab("one", BAD), lab("two", GOOD)], 0),
+        ([every(GOOD), lab("one", GOOD), extra(BAD)], 0),
+        ([every(GOOD), lab("one", BAD), lab("two", BAD, optional=True)], 1),
+        ([every(BAD), lab("one", GOOD)], 1),
+    ],
+)
+def test_the_status_says_whether_a_lab_works(
+    capsys: pytest.CaptureFixture[str], chosen: list[Section], status: int
+) -> None:
+    assert report.run(chosen=chosen) == status
+
+
+def test_what_an_optional_lab_lacks_is_shown_as_a_warning() -> None:
+    examined = report.look_at(lab("rare", BAD, optional=True), fix=False)
+    ((_, verdict),) = examined.shown()
+    assert (verdict.level, verdict.found) == (Level.WARN, "not available: broken [/]")
+    assert not examined.works
 
 
 def test_table_says_what_to_do_and_takes_no_markup_from_what_it_shows() -> None:
     console = Console(file=io.StringIO(), width=100)
-    report.show([(BAD, BAD.look())], console)
+    report.show([report.look_at(lab("one", BAD), fix=False)], console)
     assert isinstance(console.file, io.StringIO)
-    assert "broken [/]" in console.file.getvalue()
-    assert "mend it" in console.file.getvalue()
+    shown = console.file.getvalue()
+    assert "broken [/]" in shown and "mend it" in shown
+    assert "lab one does not work here" in shown
 
 
-def test_json_has_every_check(capsys: pytest.CaptureFixture[str]) -> None:
-    report.run(json=True, checks=[GOOD, BAD])
+def test_json_has_every_check_and_lab(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = Check(name="measured", look=lambda: passed("5 ms", error_s=1e-6))
+    report.run(json=True, chosen=[every(GOOD), lab("one", BAD), lab("two", measured)])
     found = json.loads(capsys.readouterr().out)
-    assert found["ok"] is False
-    assert [(check["name"], check["level"]) for check in found["checks"]] == [
-        ("good", "pass"),
-        ("bad", "fail"),
+    assert (found["ok"], found["labs"]) == (True, {"one": False, "two": True})
+    assert [(check["section"], check["name"], check["level"]) for check in found["checks"]] == [
+        ("every lab", "good", "pass"),
+        ("one", "bad", "fail"),
+        ("two", "measured", "pass"),
     ]
+    assert found["checks"][2]["facts"] == {"error_s": 1e-6}
 
 
 def test_fix_repairs_and_looks_again() -> None:
@@ -66,6 +102,13 @@ def test_check_that_cannot_look_has_failed() -> None:
     assert report.examine(Check(name="x", look=look), fix=False).level is Level.FAIL
 
 
-def test_names_are_distinct() -> None:
-    names = [check.name for check in report.CHECKS]
+def test_what_is_skipped_is_not_repaired() -> None:
+    idle = Check(name="idle", look=lambda: skipped("not needed"), fix=lambda: pytest.fail("repaired"))
+    assert report.examine(idle, fix=True).level is Level.SKIP
+
+
+def test_names_are_distinct_and_every_lab_has_a_section() -> None:
+    sections = report.sections()
+    names = [check.name for section in sections for check in section.checks]
     assert len(names) == len(set(names))
+    assert {section.name for section in sections if section.scope is Scope.LAB} == set(registry.names())

@@ -1,5 +1,4 @@
 import importlib.metadata
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -7,7 +6,6 @@ import pytest
 from testbed.doctor import software
 from testbed.doctor.check import Level
 from testbed.errors import LabError
-from testbed.labs.virtual import kernel
 
 
 def test_list_has_one_package_a_line_and_comments() -> None:
@@ -53,33 +51,10 @@ def test_other_mpi_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "MPICH" in verdict.remedy
 
 
-def test_slower_kernel_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "find", lambda: Path("linux"))
-    monkeypatch.setattr(kernel, "provenance", lambda: {"package": "linux-source-6.12", "version": "6.12.1"})
-    assert software.kernel_is_built().level is Level.WARN
+def test_the_launcher_starts_two_ranks() -> None:
+    assert software.mpi_launcher().level is Level.PASS
 
 
-@pytest.mark.parametrize(
-    ("works", "level"),
-    [
-        ({"seccomp=on", "seccomp=off"}, Level.PASS),
-        ({"seccomp=off"}, Level.WARN),
-        (set(), Level.FAIL),
-    ],
-)
-def test_guest_with_ptrace_only_is_a_warning(monkeypatch: pytest.MonkeyPatch, works: set[str], level: Level) -> None:
-    monkeypatch.setattr(kernel, "find", lambda: Path("linux"))
-    monkeypatch.setattr(software, "boots", lambda _, way: way in works)
-    assert software.guest_starts().level is level
-
-
-def test_program_that_is_no_kernel_does_not_boot() -> None:
-    assert not software.boots(Path("/bin/true"), "seccomp=on")
-
-
-@pytest.mark.virtual
-@pytest.mark.skipif(kernel.find() is None, reason="the virtual lab's kernel is not built")
-def test_the_kernel_starts_a_guest_with_ptrace() -> None:
-    linux = kernel.find()
-    assert linux is not None
-    assert software.boots(linux, "seccomp=off")
+def test_a_launcher_whose_ranks_do_not_know_their_numbers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(software, "run", lambda *_, **__: "\n\n")
+    assert software.mpi_launcher().level is Level.FAIL

@@ -23,7 +23,7 @@ from testbed.labs.host.lab import HostLab
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, Event
 from testbed.results import documents
 
-LACK = requirements.missing()
+LACK = requirements.missing(requirements.lacks())
 
 pytestmark = [
     pytest.mark.host,
@@ -138,8 +138,9 @@ def test_a_finished_cell_has_a_whole_document(topology: str, workers: int) -> No
         found["handed_per_step"] + found["mpi_header_per_step"], rel=1e-3, abs=0
     )
     assert abs(found["interface"]["unexplained"]) < 1e-3 * found["interface"]["total"]
-    assert document["delays"]["packets"] > 0
-    assert document["delays"]["overrun"] == 0
+    if document["delays"]:  # the kernel's own netem counts nothing
+        assert document["delays"]["packets"] > 0
+        assert document["delays"]["overrun"] == 0
     # No step is faster than two one-way delays and its bytes allow; how much slower is the machine's affair.
     assert min(document["repetitions"][0]["step_s"]) > 10e-3
 
