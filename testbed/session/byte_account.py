@@ -14,6 +14,8 @@ from testbed.workers.protocol import Counters
 # Ethernet 14, IPv4 20, TCP 20 and its time-stamp option 12. A super-packet (GSO) carries them once on a veth
 # interface, and once per segment on a real wire.
 HEADER_BYTES = 66
+# What an acknowledgement is longer by that reports a needless repeat (RFC 2883): one block of the SACK option, padded.
+REPORT_BYTES = 12
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class SocketTotals:
     data_segments: int
     transit_bytes: int  # payload and retransmits, once for every link after the first
     transit_acks: int
+    reports: int  # of needless repeats, by each host that transmits them
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class InterfaceBytes:
     acks: float
     retransmits: float
     transit: float
+    reports: float  # of needless repeats: what acknowledgements with them are longer
     unexplained: float
 
 
@@ -49,7 +53,7 @@ def socket_totals(
     `host_links(rank, peer address)` is how many hosts transmit a packet of that connection: 1 across switches, more
     where hosts forward (a ring of direct links).
     """
-    payload = retransmitted = segments = data_segments = transit = transit_acks = 0
+    payload = retransmitted = segments = data_segments = transit = transit_acks = reports = 0
     for rank, (first, last) in enumerate(zip(before, after, strict=True)):
         for key, counters in last.sockets.items():
             base = first.sockets.get(key)
@@ -64,7 +68,8 @@ def socket_totals(
             data_segments += new_data_segments
             transit += (new_payload + new_retransmitted) * forwards
             transit_acks += (new_segments - new_data_segments) * forwards
-    return SocketTotals(payload, retransmitted, segments, data_segments, transit, transit_acks)
+            reports += (counters.needless - (base.needless if base else 0)) * (forwards + 1)
+    return SocketTotals(payload, retransmitted, segments, data_segments, transit, transit_acks, reports)
 
 
 def interface_bytes(before: Sequence[Counters], after: Sequence[Counters], sockets: SocketTotals) -> InterfaceBytes:
@@ -77,7 +82,9 @@ def interface_bytes(before: Sequence[Counters], after: Sequence[Counters], socke
             packets += count - count_before
     acks = (sockets.segments - sockets.data_segments + sockets.transit_acks) * HEADER_BYTES
     headers = packets * HEADER_BYTES - acks
-    explained = sockets.payload_bytes + sockets.retransmitted_bytes + sockets.transit_bytes + packets * HEADER_BYTES
+    reports = sockets.reports * REPORT_BYTES
+    payload = sockets.payload_bytes + sockets.retransmitted_bytes + sockets.transit_bytes
+    explained = payload + packets * HEADER_BYTES + reports
     return InterfaceBytes(
         total=total,
         payload=sockets.payload_bytes,
@@ -85,6 +92,7 @@ def interface_bytes(before: Sequence[Counters], after: Sequence[Counters], socke
         acks=acks,
         retransmits=sockets.retransmitted_bytes,
         transit=sockets.transit_bytes,
+        reports=reports,
         unexplained=total - explained,
     )
 

@@ -17,6 +17,7 @@ _BYTES_ACKED = struct.Struct("=120xQ")
 _SEGMENTS_OUT = struct.Struct("=136xI")
 _DATA_SEGMENTS_OUT = struct.Struct("=156xI")
 _BYTES_SENT_AND_RETRANSMITTED = struct.Struct("=200xQQ")
+_NEEDLESS = struct.Struct("=216xI")  # tcpi_dsack_dups
 
 _SCHEDULING = Path("/proc/self/schedstat")  # nanoseconds run, nanoseconds waited, times run
 
@@ -33,6 +34,7 @@ def parse_tcp_info(peer: str, info: bytes) -> SocketCounters:
         retransmitted_bytes=retransmitted,
         segments=_SEGMENTS_OUT.unpack_from(info)[0],
         data_segments=_DATA_SEGMENTS_OUT.unpack_from(info)[0],
+        needless=_NEEDLESS.unpack_from(info)[0],
     )
 
 

@@ -79,6 +79,7 @@ class SocketCounters:
     retransmitted_bytes: int
     segments: int  # of at most one MTU, ACKs included
     data_segments: int
+    needless: int = 0  # repeats that the other side reported as such, in an option of its acknowledgements
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,12 @@ def explained(
 
 def test_every_byte_of_an_exchange_across_a_switch_is_explained(across_a_switch: list[Counters]) -> None:
     assert explained(idle(2), across_a_switch) == InterfaceBytes(
-        total=1032 + 2 * 66, payload=1032, headers=66, acks=66, retransmits=0, transit=0, unexplained=0
+        total=1032 + 2 * 66, payload=1032, headers=66, acks=66, retransmits=0, transit=0, reports=0, unexplained=0
     )
 
 
 def test_counters_before_the_first_snapshot_do_not_count(across_a_switch: list[Counters]) -> None:
-    assert explained(across_a_switch, across_a_switch) == InterfaceBytes(0, 0, 0, 0, 0, 0, 0)
+    assert explained(across_a_switch, across_a_switch) == InterfaceBytes(0, 0, 0, 0, 0, 0, 0, 0)
     sockets = socket_totals(across_a_switch, across_a_switch, direct)
     assert not any(dataclasses.asdict(sockets).values())
 
@@ -64,7 +64,14 @@ def test_what_a_ring_forwards_is_transit() -> None:
     ]
     before = [Counters(0, 0)] * 3
     assert explained(before, after, lambda rank, peer: 2) == InterfaceBytes(
-        total=2 * 1066 + 2 * 66, payload=1000, headers=132, acks=132, retransmits=0, transit=1000, unexplained=0
+        total=2 * 1066 + 2 * 66,
+        payload=1000,
+        headers=132,
+        acks=132,
+        retransmits=0,
+        transit=1000,
+        reports=0,
+        unexplained=0,
     )
     assert explained(before, after, direct).unexplained == 1000  # it is the number of links that explains them
 
@@ -78,6 +85,15 @@ def test_retransmitted_bytes_are_told_from_payload() -> None:
     assert (found.payload, found.retransmits, found.headers, found.unexplained) == (3000, 1448, 4 * 66, 0)
     two_links = socket_totals(idle(2), after, lambda rank, peer: 2)
     assert two_links.transit_bytes == 4448
+
+
+def test_a_report_of_a_needless_repeat_makes_an_acknowledgement_longer(across_a_switch: list[Counters]) -> None:
+    sender, receiver = across_a_switch
+    ((key, sent),) = sender.sockets.items()
+    repeated = dataclasses.replace(sender, sockets={key: dataclasses.replace(sent, needless=1)})
+    reporting = dataclasses.replace(receiver, interfaces={"eth0": (66 + 12, 1)})
+    found = explained(idle(2), [repeated, reporting])
+    assert (found.reports, found.unexplained) == (12, 0)
 
 
 def test_foreign_bytes_stay_unexplained(across_a_switch: list[Counters]) -> None:
@@ -114,6 +130,7 @@ def test_account_is_per_step_and_over_all_workers(across_a_switch: list[Counters
             "acks": 33,
             "retransmits": 0,
             "transit": 0,
+            "reports": 0,
             "unexplained": 0,
         },
     }

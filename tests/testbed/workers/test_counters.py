@@ -13,8 +13,8 @@ from shaping.plan import RECEIVING_MARK
 from testbed.workers.counters import interface_totals, own_sockets, parse_tcp_info
 from testbed.workers.protocol import SocketCounters
 
-# struct tcp_info of include/uapi/linux/tcp.h, field by field, up to tcpi_bytes_retrans
-TCP_INFO = struct.Struct("=8B24I4Q6I4Q2I2Q")
+# struct tcp_info of include/uapi/linux/tcp.h, field by field, up to tcpi_dsack_dups
+TCP_INFO = struct.Struct("=8B24I4Q6I4Q2I2QI")
 FIELDS = """
     state ca_state retransmits probes backoff options wscale flags
     rto ato snd_mss rcv_mss unacked sacked lost retrans fackets
@@ -23,7 +23,7 @@ FIELDS = """
     pacing_rate max_pacing_rate bytes_acked bytes_received
     segs_out segs_in notsent_bytes min_rtt data_segs_in data_segs_out
     delivery_rate busy_time rwnd_limited sndbuf_limited
-    delivered delivered_ce bytes_sent bytes_retrans
+    delivered delivered_ce bytes_sent bytes_retrans dsack_dups
 """.split()  # noqa: SIM905
 
 Pair = tuple[socket.socket, socket.socket]
@@ -40,6 +40,7 @@ def test_tcp_info_is_read_by_its_fields() -> None:
         retransmitted_bytes=1448,
         segments=values["segs_out"],
         data_segments=values["data_segs_out"],
+        needless=values["dsack_dups"],
     )
 
 
