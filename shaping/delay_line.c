@@ -14,6 +14,7 @@
  * Standard input takes one command a line, standard output one answer:
  *
  *   set N DELAY_NS DEVIATION_NS LOSS NS_PER_BYTE SEED    queue N, counted from 0: applies to packets that come from now
+ *   change N DELAY_NS DEVIATION_NS LOSS NS_PER_BYTE      the same, while counts and draws go on
  *   counts N                                             held taken released dropped overrun late_max_ns late_sum_ns
  *   offset NS                                            another OFFSET_NS
  *
@@ -269,18 +270,26 @@ static void release(struct queue *queue, int64_t time) {
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
 
+static void change(struct queue *queue, int64_t delay, int64_t deviation, double loss, double ns_per_byte) {
+    queue->delay = delay;
+    queue->deviation = deviation;
+    queue->loss = loss;
+    queue->ns_per_byte = ns_per_byte;
+}
+
 static void obey(char *line) {
     int n;
     double loss, ns_per_byte;
     long long delay, deviation, value;
     unsigned long long seed;
-    if (sscanf(line, "set %d %lld %lld %lf %lf %llu", &n, &delay, &deviation, &loss, &ns_per_byte, &seed) == 6 &&
-        n >= 0 && n < count) {
+    if (sscanf(line, "change %d %lld %lld %lf %lf", &n, &delay, &deviation, &loss, &ns_per_byte) == 5 && n >= 0 &&
+        n < count) {
+        change(&queues[n], delay, deviation, loss, ns_per_byte);
+        printf("ok\n");
+    } else if (sscanf(line, "set %d %lld %lld %lf %lf %llu", &n, &delay, &deviation, &loss, &ns_per_byte, &seed) == 6 &&
+               n >= 0 && n < count) {
         struct queue *queue = &queues[n];
-        queue->delay = delay;
-        queue->deviation = deviation;
-        queue->loss = loss;
-        queue->ns_per_byte = ns_per_byte;
+        change(queue, delay, deviation, loss, ns_per_byte);
         queue->random = seed * 2 + 1;
         queue->taken = queue->released = queue->dropped = queue->overrun = queue->late_max = queue->late_sum = 0;
         printf("ok\n");

@@ -49,6 +49,10 @@ class DelayProcess:
     def _set(self, number: int, line: DelayLine) -> None:
         self._ask(f"set {number} {line.delay_ns} {line.deviation_ns} {line.loss!r} {line.ns_per_byte!r} {line.seed}")
 
+    def change(self, number: int, line: DelayLine) -> None:
+        """Delay the packets that come to a line from now on otherwise; its counts and draws go on."""
+        self._ask(f"change {number} {line.delay_ns} {line.deviation_ns} {line.loss!r} {line.ns_per_byte!r}")
+
     def set_offset(self, offset_ns: int) -> None:
         """Let packets go that much earlier: what netfilter and the process take themselves."""
         self._ask(f"offset {offset_ns}")
