@@ -19,6 +19,7 @@ from testbed.session.measure import (
     step_ends,
     steps_needed,
 )
+from testbed.session.timeline import Timeline
 from testbed.session.worker_group import WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
@@ -52,7 +53,9 @@ class ScriptedGroup:
         self.log: list[str] = []
         self.blocks: list[Block] = []  # of worker 0
 
-    def ask(self, commands: Sequence[Any], reply_type: type, timeout_s: float) -> list[Any]:
+    def ask(
+        self, commands: Sequence[Any], reply_type: type, timeout_s: float, timeline: Timeline | None = None
+    ) -> list[Any]:
         assert len(commands) == WORKERS
         self.log.append(type(commands[0]).__name__)
         replies = self._answer(commands)
@@ -94,7 +97,7 @@ def measure(
         cell=cell(steps),
         profile=profiles.load("instant"),
         draws=draws or (lambda repetition, number: np.full((WORKERS, number), 0.25)),
-        mean_compute_s=0.5,
+        mean_compute_s=[0.5] * WORKERS,
         quiet_s=0.0,
         say=lambda phase, step: told.append((phase, step)),
     )
