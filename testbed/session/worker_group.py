@@ -130,7 +130,7 @@ class WorkerGroup:
         waiting = {connection: rank for rank, connection in enumerate(self._connections)}
         while waiting:
             timeline.act()
-            ready = wait(list(waiting), max(min(deadline - time.monotonic(), timeline.left_s), 0.0))
+            ready = wait(list(waiting), max(min(deadline - time.monotonic(), timeline.patience_s), 0.0))
             if not ready and time.monotonic() >= deadline:
                 raise WorkerFailure(f"workers {sorted(waiting.values())} were silent for {timeout_s:.0f} s")
             for connection in (one for one in ready if isinstance(one, Connection)):
