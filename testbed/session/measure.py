@@ -28,9 +28,13 @@ SLOWEST_STEP_S = 600.0  # without a sign of life for longer than this a step cou
 ComputeDraws = Callable[[int, int], npt.NDArray[np.float64]]  # (repetition, steps) -> seconds [worker, step]
 
 
-def steps_needed(steps: Steps, period: int = 1) -> int:
-    """How many different steps, and so recorded gradients, a cell takes at the most."""
-    return sum(_warmup_blocks(steps, period)) + steps.repetitions * _repetition_steps(steps, period)
+def steps_needed(steps: Steps, period: int = 1, *, afresh: bool = False) -> int:
+    """How many different steps, and so recorded gradients, a cell takes at the most.
+
+    `afresh`: each repetition begins the training again, as it does where there is a schedule.
+    """
+    in_turn = 1 if afresh else steps.repetitions
+    return sum(_warmup_blocks(steps, period)) + in_turn * _repetition_steps(steps, period)
 
 
 def steps_of(cell: Cell, samples: int) -> Steps:
