@@ -31,9 +31,8 @@ MARK = "#555555"
 
 def draw(view: View) -> Figure | None:
     """A panel per network that has cells with a schedule; None where there is none."""
-    shown = [
-        network for latency in view.latencies for b in view.bandwidths if _timelines(view, network := (b, latency))
-    ]
+    networks = [(bandwidth, latency) for latency in view.latencies for bandwidth in view.bandwidths]
+    shown = [network for network in networks if _timelines(view, network)]
     if not shown:
         return None
     marks = {network: _marks(_timelines(view, network)) for network in shown}

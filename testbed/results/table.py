@@ -148,15 +148,14 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def export(frame: pd.DataFrame, kind: str) -> bytes:
-    """The table as a file of one of `FORMATS`; those for people go without the timelines."""
+    """The table as a file of one of `FORMATS`; as markdown, without the timelines."""
     if kind not in FORMATS:
         raise UserError(f"format is {kind!r}, must be one of {', '.join(FORMATS)}")
     if kind == "parquet":
         content = io.BytesIO()
         frame.to_parquet(content, index=False)
         return content.getvalue()
-    words = frame.drop(columns="timeline", errors="ignore")
-    text = words.to_csv(index=False) if kind == "csv" else _markdown(words)
+    text = frame.to_csv(index=False) if kind == "csv" else _markdown(frame.drop(columns="timeline"))
     return text.encode()
 
 
