@@ -98,7 +98,9 @@ def _steps(ax: Axes, view: View, network: Network) -> None:
                 label=None if number else system.label,
             )
     ax.set_yscale("log")
-    low, high = ax.get_ylim()
+    low, high = ax.dataLim.intervaly
+    margin = max((high / low) ** 0.06, 1.1)
+    low, high = ax.set_ylim(low / margin, high * margin)
     levels = panels.levels(low, high)
     panels.ticks(ax.yaxis, levels, [seconds_text(level) for level in levels])
     ax.set_xlim(0, None)

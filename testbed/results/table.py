@@ -68,8 +68,9 @@ def table(run: RunFolder) -> pd.DataFrame:
 def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
     """A cell's row: what was declared, then what was measured; `status` is ok, failed, saturated or missing."""
     nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan) | dict.fromkeys(
-        ("dataset", "device_kind", "faithful", "settled", "timeline")
+        ("dataset", "device_kind", "faithful", "settled")
     )
+    nothing["timeline"] = ""
     if document is None:
         result = nothing | {"status": "missing", "reason": "not measured yet"}
     elif document["status"] == "failed":
