@@ -35,17 +35,19 @@ def grid(
     right_in: float = 0.3,
     left_in: float = LEFT_IN,
     head_in: float = 0.0,
+    row_gap_in: float = ROW_GAP_IN,
 ) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels in reading order.
 
-    Each panel has `left_in` of room for its axis and `right_in` for labels; `head_in` is extra room on top.
+    Each panel has `left_in` of room for its axis and `right_in` for labels; `head_in` is extra room on top,
+    `row_gap_in` lies between rows.
     """
     columns = min(columns, count)
     rows = -(-count // columns)
     width = columns * (left_in + panel_in[0] + right_in) + 0.1
     notes = textwrap.wrap(note, int(width * CHARACTERS_PER_IN))
     head = TITLE_IN + NOTE_LINE_IN * len(notes) + 0.4 + head_in
-    height = head + rows * panel_in[1] + (rows - 1) * ROW_GAP_IN + FOOT_IN
+    height = head + rows * panel_in[1] + (rows - 1) * row_gap_in + FOOT_IN
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     figure.text(0.15 / width, 1 - 0.12 / height, title, size=12, weight="bold", va="top")
@@ -56,7 +58,7 @@ def grid(
     for i in range(count):
         row, column = divmod(i, columns)
         left = column * (left_in + panel_in[0] + right_in) + left_in
-        bottom = height - head - (row + 1) * panel_in[1] - row * ROW_GAP_IN
+        bottom = height - head - (row + 1) * panel_in[1] - row * row_gap_in
         axes.append(figure.add_axes((left / width, bottom / height, panel_in[0] / width, panel_in[1] / height)))
     return figure, axes
 

@@ -192,15 +192,16 @@ def _scales(ax: Axes, axis: Axis, limits: tuple[float, float], y_text: Callable[
     ax.set_xlim(*(reversed(ends) if axis.falling else ends))
     ax.set_ylim(*limits)
     shown = _apart(places, 0.075 * math.log(ends[1] / ends[0]))
-    _ticks(ax.xaxis, [places[i] for i in shown], [axis.text(axis.values[i]) for i in shown])
-    levels = _levels(*limits)
-    _ticks(ax.yaxis, levels, [y_text(level) for level in levels])
+    ticks(ax.xaxis, [places[i] for i in shown], [axis.text(axis.values[i]) for i in shown])
+    marks = levels(*limits)
+    ticks(ax.yaxis, marks, [y_text(level) for level in marks])
     ax.tick_params(axis="x", labelrotation=35)
     for text in ax.get_xticklabels():
         text.set(ha="right", rotation_mode="anchor")
 
 
-def _ticks(axis: object, places: Sequence[float], texts: Sequence[str]) -> None:
+def ticks(axis: object, places: Sequence[float], texts: Sequence[str]) -> None:
+    """Ticks of an axis at these places and no others."""
     axis.set_major_locator(FixedLocator(places))  # type: ignore[attr-defined]
     axis.set_major_formatter(FixedFormatter(texts))  # type: ignore[attr-defined]
     axis.set_minor_locator(NullLocator())  # type: ignore[attr-defined]
@@ -216,15 +217,15 @@ def _apart(places: Sequence[float], gap: float) -> list[int]:
     return shown + [last] * (last > 0)
 
 
-def _levels(low: float, high: float) -> list[float]:
+def levels(low: float, high: float) -> list[float]:
     """Round numbers between the limits: 1, 2, 5 in each decade, or fewer where that would be a crowd."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    levels: list[float] = []
+    found: list[float] = []
     for steps in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
-        levels = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
-        if len(levels) <= 8:
+        found = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+        if len(found) <= 8:
             break
-    return levels
+    return found
 
 
 def _limits(panels: Sequence[Panel], reference: float | None) -> tuple[float, float]:

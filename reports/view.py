@@ -13,6 +13,7 @@ import pandas as pd
 
 from reports.quantities import TIMES, printable
 from reports.systems import System, systems
+from reports.timeline import Timeline, read
 from testbed.errors import UserError
 
 PARTS = ("compute", "encode", "communicate", "decode", "apply")
@@ -28,6 +29,8 @@ EXTRA_SETTING = (
     "slow_start_after_idle",
     "full_epoch",
     "gradients",
+    "straggler",
+    "schedule",
 )
 REQUIRED = (*SETTING, "bandwidth_bit_per_s", "latency_s", "algorithm", "codec", "seed", "status", "epoch_s",
             "epoch_ci95_s", "communicate_s", "faithful")  # fmt: skip
@@ -77,6 +80,7 @@ class Point:
     repetitions: float  # the least over its seeds; nan where the table does not say
     faithful: bool
     reason: str = ""
+    timelines: tuple[Timeline, ...] = ()  # of its seeds that have a schedule
 
     @property
     def failed(self) -> bool:
@@ -179,6 +183,7 @@ def _point(rows: Sequence[Row]) -> Point:
         repetitions=min(_numbers(measured, "repetitions"), default=math.nan),
         faithful=all(row["faithful"] == 1 for row in measured),
         reason="; ".join(_texts(measured or rows, "reason")) or ("" if measured else "failed"),
+        timelines=tuple(read(row["timeline"]) for row in measured if row.get("timeline")),
     )
 
 
@@ -200,7 +205,12 @@ def _distinguishing(rows: pd.DataFrame) -> list[str]:
 
 
 def _phrase(key: str, value: Any) -> str:
-    """A setting in words: `star`, `8 workers`, `batch 128`."""
+    """A setting in words: `star`, `8 workers`, `batch 128`, `no straggler`, `schedule 3 s: 10 Mbit/s and 2 more`."""
+    if value == "none":
+        return f"no {key}"
+    if key == "schedule":
+        first, *more = value.split("; ")
+        value = f"{first} and {len(more)} more" if more else first
     wording = WORDING.get(key, key.replace("_", " ") + " {}")
     return printable(wording.format(value))
 

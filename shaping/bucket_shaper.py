@@ -31,6 +31,7 @@ from shaping.link_ends import (
     qdiscs_of,
     queued_bytes,
     require_as_set,
+    sending_differs,
     tune_tcp,
 )
 from shaping.plan import LinkShaping
@@ -61,6 +62,7 @@ class BucketShaper:
         self._netlinks = {node: Netlink(pid, node, messages.ANSWERS) for node, pid in pids.items()}
         self._delays: DelayProcess | None = None
         self._lines: list[DelayLine] = []
+        self._plan: tuple[LinkShaping, ...] = ()
         self._offset_ns = 0
 
     def __enter__(self) -> BucketShaper:
@@ -70,20 +72,46 @@ class BucketShaper:
         self.close()
 
     def apply(self, plan: Sequence[LinkShaping]) -> None:
-        """Set every link; packets under way are kept.
+        """Set every link, all counts at zero. Links are empty, or were shaped with the same own links before.
 
         Raises:
             LabError: the kernel refuses, lacks tbf or NFQUEUE, iptables is missing, or an interface is gone.
         """
-        self._lines = delay_lines(ShapedPaths.of(self._wiring, plan))
+        lines = delay_lines(ShapedPaths.of(self._wiring, plan))
+        self._set_buckets(plan)
         for node, links in by_node(lambda link: link.end.node, plan).items():
-            netlink = self._netlinks[node]
-            requests = [request for link in links for request in _bucket(link, netlink)]
-            netlink.send(requests, "shaping links")
-            tune_tcp(netlink.pid, links)
+            tune_tcp(self._pids[node], links)
         if self._delays is None:
-            self._delays = self._start(self._lines)
-        self._delays.set_all(self._lines)
+            self._delays = self._start(lines)
+        elif [line.place for line in lines] != [line.place for line in self._lines]:
+            self._delays.close()
+            self._delays = self._start(lines)
+            self._delays.set_offset(self._offset_ns)
+        self._delays.set_all(lines)
+        self._lines, self._plan = lines, tuple(plan)
+
+    def change(self, plan: Sequence[LinkShaping]) -> None:
+        """Set what differs from the plan that was set last, while packets are under way; counts and draws go on.
+
+        Both plans have super-packets of one size, and the same links of workers' own.
+
+        Raises:
+            LabError: as `apply`.
+        """
+        assert self._delays is not None
+        lines = delay_lines(ShapedPaths.of(self._wiring, plan))
+        self._set_buckets(
+            [link for link, before in zip(plan, self._plan, strict=True) if sending_differs(link, before)]
+        )
+        for number, (line, before) in enumerate(zip(lines, self._lines, strict=True)):
+            if line != before:
+                self._delays.change(number, line)
+        self._lines, self._plan = lines, tuple(plan)
+
+    def _set_buckets(self, links: Sequence[LinkShaping]) -> None:
+        for node, of_node in by_node(lambda link: link.end.node, links).items():
+            netlink = self._netlinks[node]
+            netlink.send([request for link in of_node for request in _bucket(link, netlink)], "shaping links")
 
     def _start(self, lines: Sequence[DelayLine]) -> DelayProcess:
         queues = []

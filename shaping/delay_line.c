@@ -18,8 +18,9 @@
  *
  * Standard input takes one command a line, standard output one answer:
  *
- *   set N DELAY_NS DEVIATION_NS LOSS LINK_NS_PER_BYTE BEFORE_NS_PER_BYTE SEED
+ *   change N DELAY_NS DEVIATION_NS LOSS LINK_NS_PER_BYTE BEFORE_NS_PER_BYTE
  *                   queue N, counted from 0: applies to packets that come from now
+ *   reset N SEED    count from 0, and draw loss and jitter from a seed
  *   counts N        held taken released dropped overrun late_max_ns late_sum_ns
  *   offset NS       another OFFSET_NS
  *
@@ -299,20 +300,25 @@ static void release(struct queue *queue, int64_t time) {
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
 
+static void change(struct queue *queue, int64_t delay, int64_t deviation, double loss, double link, double before) {
+    queue->delay = delay;
+    queue->deviation = deviation;
+    queue->loss = loss;
+    queue->link_ns_per_byte = link;
+    queue->before_ns_per_byte = before;
+}
+
 static void obey(char *line) {
     int n;
     double loss, ns_per_byte, before;
     long long delay, deviation, value;
     unsigned long long seed;
-    if (sscanf(line, "set %d %lld %lld %lf %lf %lf %llu", &n, &delay, &deviation, &loss, &ns_per_byte, &before, &seed) ==
-            7 &&
+    if (sscanf(line, "change %d %lld %lld %lf %lf %lf", &n, &delay, &deviation, &loss, &ns_per_byte, &before) == 6 &&
         n >= 0 && n < count) {
+        change(&queues[n], delay, deviation, loss, ns_per_byte, before);
+        printf("ok\n");
+    } else if (sscanf(line, "reset %d %llu", &n, &seed) == 2 && n >= 0 && n < count) {
         struct queue *queue = &queues[n];
-        queue->delay = delay;
-        queue->deviation = deviation;
-        queue->loss = loss;
-        queue->link_ns_per_byte = ns_per_byte;
-        queue->before_ns_per_byte = before;
         queue->random = seed * 2 + 1;
         queue->taken = queue->released = queue->dropped = queue->overrun = queue->late_max = queue->late_sum = 0;
         printf("ok\n");

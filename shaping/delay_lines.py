@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shaping.expected import ShapedPaths
-from shaping.plan import LinkShaping
+from shaping.plan import LARGEST_U32, LinkShaping
 from topologies.addressing import routed, worker_ip
 
 CHAIN = "PREROUTING"  # also what a ring's workers forward passes it
@@ -31,6 +31,11 @@ class DelayLine:
     links: tuple[LinkShaping, ...]
 
     @property
+    def place(self) -> tuple[str, str, tuple[str, ...]]:
+        """Which packets it takes: what netfilter's rules depend on."""
+        return self.node, self.interface, self.sources
+
+    @property
     def delay_ns(self) -> int:
         """The sum of the links' delays."""
         return sum(link.delay_ns for link in self.links)
@@ -42,7 +47,9 @@ class DelayLine:
 
     @property
     def loss(self) -> float:
-        """Probability that one of the links drops a packet."""
+        """Probability that one of the links drops a packet; 1 where one is down."""
+        if any(link.loss_u32 == LARGEST_U32 for link in self.links):
+            return 1.0
         return 1 - math.prod(1 - link.loss_u32 / 2**32 for link in self.links)
 
     @property
@@ -62,7 +69,7 @@ class DelayLine:
 
 
 def delay_lines(paths: ShapedPaths) -> list[DelayLine]:
-    """The delay lines of a network, in an order that depends on its wiring alone."""
+    """The delay lines of a network, in an order that depends on its wiring, and on which workers have own links."""
     if routed(paths.wiring):
         return [_of_link(link) for link in paths.shaping.values()]
     return [line for rank in range(len(paths.wiring.workers)) for line in _of_worker(paths, rank)]
@@ -73,12 +80,13 @@ def _of_link(link: LinkShaping) -> DelayLine:
 
 
 def _of_worker(paths: ShapedPaths, rank: int) -> list[DelayLine]:
-    """One line for each number of links that packets to a worker may have crossed."""
+    """One line for each kind of way that packets to a worker may have come: so many links, and one sender's own."""
     others = [other for other in range(len(paths.wiring.workers)) if other != rank]
-    by_length: dict[int, list[int]] = {}
+    by_way: dict[tuple[int, int | None], list[int]] = {}
     for other in others:
-        by_length.setdefault(paths.wiring.hops(other, rank), []).append(other)
-    return [_of_sources(paths, rank, sources, everybody=len(by_length) == 1) for sources in by_length.values()]
+        first = paths.links((other, rank))[0]
+        by_way.setdefault((paths.wiring.hops(other, rank), other if first.own else None), []).append(other)
+    return [_of_sources(paths, rank, sources, everybody=len(by_way) == 1) for sources in by_way.values()]
 
 
 def _of_sources(paths: ShapedPaths, rank: int, sources: Sequence[int], everybody: bool) -> DelayLine:
@@ -94,7 +102,7 @@ def _of_sources(paths: ShapedPaths, rank: int, sources: Sequence[int], everybody
 
 def rules(lines: Sequence[DelayLine]) -> str:
     """What `iptables-restore` needs so that the packets of one node's lines reach the queues of their numbers."""
-    text = ["*mangle", f":{CHAIN} ACCEPT [0:0]"]
+    text = ["*mangle", f":{CHAIN} ACCEPT [0:0]", f"-F {CHAIN}"]
     for number, line in enumerate(lines):
         for source in line.sources or (None,):
             match = "" if source is None else f" -s {source}"

@@ -45,14 +45,16 @@ class DelayProcess:
         self.real_time = self._hear() == "ready real-time"
 
     def set_all(self, lines: Sequence[DelayLine]) -> None:
-        """Delay the packets of all lines from now on."""
+        """Delay the packets of all lines from now on; counts and draws begin anew."""
         for number, line in enumerate(lines):
-            self._set(number, line)
+            self.change(number, line)
+            self._ask(f"reset {number} {line.seed}")
 
-    def _set(self, number: int, line: DelayLine) -> None:
+    def change(self, number: int, line: DelayLine) -> None:
+        """Delay the packets that come to a line from now on otherwise; its counts and draws go on."""
         self._ask(
-            f"set {number} {line.delay_ns} {line.deviation_ns} {line.loss!r} "
-            f"{line.link_ns_per_byte!r} {line.before_ns_per_byte!r} {line.seed}"
+            f"change {number} {line.delay_ns} {line.deviation_ns} {line.loss!r} "
+            f"{line.link_ns_per_byte!r} {line.before_ns_per_byte!r}"
         )
 
     def set_offset(self, offset_ns: int) -> None:

@@ -30,6 +30,22 @@ def by_node(node_of: Callable[[T], str], things: Iterable[T]) -> dict[str, list[
     return nodes
 
 
+def sending_differs(link: LinkShaping, before: LinkShaping) -> bool:
+    """Whether a plan changes what is set where packets are sent. Setting it anew would forget the queue's state."""
+    assert link.end == before.end and link.segments == before.segments
+    return (link.rate_byte_per_s, link.queue_ticks) != (before.rate_byte_per_s, before.queue_ticks)
+
+
+def dropped_packets(netlinks: Iterable[Netlink]) -> int:
+    """Packets that the delays of some namespaces have lost, as they were told, since they were made."""
+    return sum(
+        qdisc.get_attr("TCA_STATS2").get_attr("TCA_STATS_QUEUE")["drops"]
+        for netlink in netlinks
+        for qdisc in qdiscs_of(netlink).values()
+        if qdisc.get_attr("TCA_KIND") == "netem"
+    )
+
+
 def tune_tcp(pid: int, links: Sequence[LinkShaping]) -> None:
     """Set what TCP may keep in a worker's card, and make open connections look at their interface again.
 

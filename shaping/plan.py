@@ -33,9 +33,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from shaping.link_settings import LinkSettings, settings
 from testbed.cell import Network
 from testbed.errors import UserError
-from topologies.wiring import LinkEnd, Wiring, delay_s, rate_bit_per_s
+from topologies.wiring import LinkEnd, Wiring
 
 RECEIVING_MARK = "-ifb"  # in the names of the devices behind a link's end, in place of "-eth"
 FRAME_BYTES = 1514  # the largest Ethernet frame at MTU 1500
@@ -74,6 +75,7 @@ class LinkShaping:
     segments: int  # largest super-packet, in frames
     seed: int  # of the link's draws of loss and jitter: the same in every run, different on every link
     from_worker: bool  # TCP sends here: a gate in front, the delay behind the wire
+    own: bool = False  # a link of its worker's own: another link of its class may be shaped otherwise, or come to be
 
     @property
     def super_packet_bytes(self) -> int:
@@ -123,28 +125,30 @@ def super_packet_segments(network: Network, wiring: Wiring, super_packet_s: floa
     As many as take `super_packet_s` at the lowest rate and leave room for `SUPER_PACKETS_IN_QUEUE` in a queue, at
     least 1. Always 1 where links lose packets: netem would lose whole super-packets.
     """
-    if network.loss > 0:
+    links = [settings(network, wiring, end) for end in wiring.ends]
+    if any(link.loss > 0 for link in links):
         return 1
-    rates = [rate_bit_per_s(end, network.bandwidth_bit_per_s, network.trunk_bit_per_s) for end in wiring.ends]
+    rates = [link.rate_bit_per_s for link in links]
     by_time = min(rates) / 8 * super_packet_s / FRAME_BYTES
     by_queue = network.queue_bytes / SUPER_PACKETS_IN_QUEUE / FRAME_BYTES
     return max(1, min(MOST_SEGMENTS, math.floor(min(by_time, by_queue))))
 
 
 def _link(network: Network, wiring: Wiring, end: LinkEnd, segments: int, seed: int) -> LinkShaping:
-    rate = rate_bit_per_s(end, network.bandwidth_bit_per_s, network.trunk_bit_per_s)
-    one_way_s = delay_s(wiring, network.latency_s)
+    link = settings(network, wiring, end)
+    rate = link.rate_bit_per_s
     return LinkShaping(
         end=end,
         rate_byte_per_s=_rate_byte_per_s(rate, "trunk" if rate == network.trunk_bit_per_s else "bandwidth"),
-        delay_ns=_nanoseconds(one_way_s, "latency", network.latency_s),
-        jitter_ns=_jitter_ns(network, wiring),
-        loss_u32=_loss_u32(network.loss),
+        delay_ns=_nanoseconds(link.delay_s, "latency", link.latency_s),
+        jitter_ns=_jitter_ns(link, wiring),
+        loss_u32=_loss_u32(link.loss),
         queue_bytes=network.queue_bytes,
         queue_ticks=_queue_ticks(network.queue_bytes, rate),
         segments=segments,
         seed=seed,
         from_worker=end.node in wiring.workers,
+        own=link.own,
     )
 
 
@@ -169,17 +173,16 @@ def _nanoseconds(seconds: float, field: str, given_s: float) -> int:
     return nanoseconds
 
 
-def _jitter_ns(network: Network, wiring: Wiring) -> int:
-    """Standard deviation per link: variances of the links of a neighbours' round trip add up to the whole."""
+def _jitter_ns(link: LinkSettings, wiring: Wiring) -> int:
+    """A link's standard deviation, which must not make its delay negative at times."""
     links = 2 * wiring.links_between_neighbours
-    jitter_s = network.jitter_s / math.sqrt(links)
-    largest_s = network.latency_s / links / LARGEST_DEVIATION
-    if network.jitter_s < 0 or jitter_s > largest_s:
+    largest_s = link.delay_s / LARGEST_DEVIATION
+    if link.jitter_s < 0 or link.deviation_s > largest_s:
         raise UserError(
-            f"jitter {network.jitter_s:g} s: a delay that varies so much around latency {network.latency_s:g} s "
+            f"jitter {link.jitter_s:g} s: a delay that varies so much around latency {link.latency_s:g} s "
             f"would be negative at times; choose at most {largest_s * math.sqrt(links):g} s"
         )
-    return round(jitter_s * 1e9)
+    return round(link.deviation_s * 1e9)
 
 
 def _loss_u32(loss: float) -> int:

@@ -66,7 +66,7 @@ def probe(wiring: Wiring, pids: Sequence[int], plan: Sequence[LinkShaping], tole
     (`saturated`). Where links lose packets, TCP's rate says more of TCP than of the link: it is recorded, not judged.
     """
     paths = ShapedPaths.of(wiring, plan)
-    pairs = probed_pairs(wiring)
+    pairs = probed_pairs(paths)
     ways = dict.fromkeys([*pairs, longest_round_trip(wiring)])
     rtts = [_probe_rtt(paths, pids, pair, tolerance) for pair in ways]
     alone = [row for pair in pairs for row in _probe_goodput(paths, pids, [pair], tolerance, "goodput alone")]
@@ -84,13 +84,20 @@ def probe(wiring: Wiring, pids: Sequence[int], plan: Sequence[LinkShaping], tole
     }
 
 
-def probed_pairs(wiring: Wiring) -> list[Pair]:
-    """For each kind of path between neighbours (by the classes of its links), the first pair of ranks."""
-    first: dict[tuple[str, ...], Pair] = {}
-    for rank in range(len(wiring.workers)):
-        pair = (rank, (rank + 1) % len(wiring.workers))
-        first.setdefault(tuple(end.link_class for end in wiring.path(*pair)), pair)
-    return list(first.values())
+def probed_pairs(paths: ShapedPaths) -> list[Pair]:
+    """For each kind of path between neighbours, the first pair of ranks: those without links of workers' own first.
+
+    Kinds differ in the classes of their links, and in what is set on them there and back.
+    """
+    first: dict[tuple[tuple[object, ...], ...], Pair] = {}
+    workers = len(paths.wiring.workers)
+    for pair in [(rank, (rank + 1) % workers) for rank in range(workers)]:
+        first.setdefault(tuple(_kind(link) for link in paths.round_trip(pair)), pair)
+    return sorted(first.values(), key=lambda pair: any(link.own for link in paths.round_trip(pair)))
+
+
+def _kind(link: LinkShaping) -> tuple[object, ...]:
+    return link.end.link_class, link.own, link.rate_byte_per_s, link.delay_ns, link.jitter_ns, link.loss_u32
 
 
 def _probe_rtt(paths: ShapedPaths, pids: Sequence[int], pair: Pair, tolerance: Tolerance) -> dict[str, Any]:

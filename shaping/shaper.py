@@ -12,10 +12,12 @@ from shaping.link_ends import (
     OUTPUT_LIMIT,
     await_empty,
     by_node,
+    dropped_packets,
     options_of,
     qdiscs_of,
     queued_bytes,
     require_as_set,
+    sending_differs,
     tune_tcp,
 )
 from shaping.plan import NETEM_PACKET_LIMIT, LinkShaping
@@ -33,6 +35,8 @@ class Shaper:
         """`pids`: for each node, the process whose network namespace is the node's."""
         self._netlinks = {node: Netlink(pid, node, messages.ANSWERS) for node, pid in pids.items()}
         self._hooked: set[str] = set()  # interfaces that have our clsact and filter
+        self._plan: tuple[LinkShaping, ...] = ()
+        self._dropped_before = 0
 
     def __enter__(self) -> Shaper:
         return self
@@ -56,6 +60,22 @@ class Shaper:
         self._hooked |= new
         for node, links in by_node(_sending_node, plan).items():
             tune_tcp(self._netlinks[node].pid, links)
+        self._plan = tuple(plan)
+        self._dropped_before = dropped_packets(self._netlinks.values())
+
+    def change(self, plan: Sequence[LinkShaping]) -> None:
+        """Set what differs from the plan that was set last, while packets are under way; counts go on.
+
+        Both plans have super-packets of one size. What netem holds leaves as it was told when it came.
+
+        Raises:
+            LabError: as `apply`.
+        """
+        pairs = list(zip(plan, self._plan, strict=True))
+        sending = [link for link, before in pairs if sending_differs(link, before)]
+        self._send(sending, _sending_node, lambda link, netlink: _sending_end(link, netlink, new=False))
+        self._send([link for link, before in pairs if link != before], _delay_node, _delay)
+        self._plan = tuple(plan)
 
     def _send(
         self,
@@ -105,8 +125,8 @@ class Shaper:
         await_empty(self.backlog_bytes, within_s)
 
     def report(self) -> dict[str, Any]:
-        """Nothing: the kernel does all of it, and `read_back` says what it was told."""
-        return {}
+        """What the kernel lost, as it was told, since the plan was applied."""
+        return {"backend": "netem", "dropped": dropped_packets(self._netlinks.values()) - self._dropped_before}
 
     def clear(self, plan: Sequence[LinkShaping]) -> None:
         """Take the shaping off; links are as fast as the machine."""

@@ -7,7 +7,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLinks:
+    """What the links of one worker have of their own, both ways. None: as the network's other links."""
+
+    worker: int  # rank
+    bandwidth_bit_per_s: float | None = None
+    latency_s: float | None = None  # round trip that delays add between this worker and a neighbouring one
+    jitter_s: float | None = None  # standard deviation of that round trip
+    loss: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +35,34 @@ class Network:
     loss: float = 0.0  # probability that a link drops a packet, each way
     queue_bytes: int  # of every link, in each direction, before the delay
     slow_start_after_idle: bool = False  # whether TCP's window starts anew after an idle time, such as a long compute
+    own_links: tuple[OwnLinks, ...] = ()  # of two that name the same link, the later holds
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Network:
+        """The network of a cell's `to_json`."""
+        own_links = tuple(OwnLinks(**own) for own in values.get("own_links", ()))
+        return cls(**dict(values) | {"own_links": own_links})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Something that happens to links while a cell is measured. None: that value stays as it is."""
+
+    at_s: float  # from the start of each repetition's first step
+    worker: int | None = None  # whose links, by rank; None: all links of the network
+    bandwidth_bit_per_s: float | None = None
+    latency_s: float | None = None
+    jitter_s: float | None = None
+    loss: float | None = None
+    down_s: float | None = None  # for so long every packet is lost, both ways
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowWorker:
+    """A worker whose compute takes longer than the others'."""
+
+    worker: int  # rank
+    compute: float  # factor on its compute seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +73,12 @@ class Steps:
     warmup_max: int = 12
     measured: int = 10
     repetitions: int = 3
+
+
+# Keys that are younger than the first runs. At these values they are no part of a cell's identity, so that results of
+# before they were there keep their names.
+_YOUNGER: Final[Mapping[str, Any]] = {"slow_worker": None, "schedule": []}
+_YOUNGER_OF_NETWORK: Final[Mapping[str, Any]] = {"own_links": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +100,37 @@ class Cell:
     steps: Steps = Steps()
     full_epoch: bool = False
     seed: int = 1
+    slow_worker: SlowWorker | None = None
+    schedule: tuple[Change, ...] = ()  # in the order of time; the same in every repetition
 
     def to_json(self) -> dict[str, Any]:
         """The cell as plain JSON values; `from_json` restores an equal cell."""
-        return dataclasses.asdict(self)
+        plain = dataclasses.asdict(self)
+        network = plain["network"] | {"own_links": list(plain["network"]["own_links"])}
+        return plain | {"network": network, "schedule": list(plain["schedule"])}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Cell:
         """The cell that `to_json` wrote."""
-        plain = dict(values)
-        return cls(**plain | {"network": Network(**plain["network"]), "steps": Steps(**plain["steps"])})
+        slow = values.get("slow_worker")
+        return cls(
+            **dict(values)
+            | {
+                "network": Network.from_json(values["network"]),
+                "steps": Steps(**values["steps"]),
+                "slow_worker": None if slow is None else SlowWorker(**slow),
+                "schedule": tuple(Change(**change) for change in values.get("schedule", ())),
+            }
+        )
 
     @property
     def id(self) -> str:
         """Sixteen hexadecimal digits of the cell's content: the name of its result file."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        values = _without(self.to_json(), _YOUNGER)
+        values["network"] = _without(values["network"], _YOUNGER_OF_NETWORK)
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _without(values: Mapping[str, Any], absent: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in absent or value != absent[key]}

@@ -16,6 +16,7 @@ from testbed.labs.lab import CellFailed, CellFinished, Event, Lab
 from testbed.progress import Progress
 from testbed.results import provenance
 from testbed.results.run_folder import RunFolder
+from testbed.results.timeline import missed
 
 Say = Callable[[str], None]
 
@@ -36,6 +37,7 @@ class Outcome:
 
     failures: dict[str, str] = field(default_factory=dict)  # cell id -> reason
     finished: set[str] = field(default_factory=set)  # cell ids
+    cut_short: set[str] = field(default_factory=set)  # cell ids: steps ended before their schedule did
     interrupted: bool = False
     emulated_s: float = 0.0
     real_s: float = 0.0
@@ -139,6 +141,8 @@ class Session:
         self._run.store(self._cells[event.cell_id], {**event.measurement, "session": self._number})
         self._keep_facts()
         self.outcome.finished.add(event.cell_id)
+        if missed(event.measurement):
+            self.outcome.cut_short.add(event.cell_id)
         self.outcome.emulated_s += event.measurement["emulated_s"]
 
 

@@ -61,6 +61,7 @@ def run_sweep(request: Request, labs: Labs, console: Console, complete: Catalogu
             say(f"go on with: {_command(request, run)}")
             return INTERRUPTED
         _say_failures(to_do, outcome, left, say)
+        _say_cut_short(to_do, outcome, say)
         pages = make_figures(run)
     say(f"{tally}; {outcome.rates()}")
     say(f"figures: {pages[0] if pages else run.figures_path}")
@@ -115,6 +116,17 @@ def _say_failures(cells: Sequence[Cell], outcome: Outcome, left: Sequence[Cell],
     for reason, names in sorted(reasons.items(), key=lambda item: -len(item[1])):
         more = f"; and {len(names) - _SHOWN_OF_A_REASON} more" if len(names) > _SHOWN_OF_A_REASON else ""
         say(f"{len(names)} failed: {reason}: {'; '.join(names[:_SHOWN_OF_A_REASON])}{more}")
+
+
+def _say_cut_short(cells: Sequence[Cell], outcome: Outcome, say: Callable[[str], None]) -> None:
+    """Cells that took too few steps to meet all of their schedule."""
+    names = [describe(cell) for cell in cells if cell.id in outcome.cut_short]
+    if names:
+        more = f"; and {len(names) - _SHOWN_OF_A_REASON} more" if len(names) > _SHOWN_OF_A_REASON else ""
+        say(
+            f"warning: {len(names)} took too few steps for the whole schedule (column changes_missed): give more in "
+            f"steps.measured: {'; '.join(names[:_SHOWN_OF_A_REASON])}{more}"
+        )
 
 
 def _command(request: Request, run: RunFolder) -> str:

@@ -18,7 +18,9 @@ def ensure(cells: Sequence[Cell], say: Callable[[str], None]) -> dict[str, str]:
                 workload=cell.workload,
                 batch_size=cell.batch_size,
                 workers=cell.network.workers,
-                steps=steps_needed(steps_of(cell, _samples(cell) if cell.full_epoch else 0)),
+                steps=steps_needed(
+                    steps_of(cell, _samples(cell) if cell.full_epoch else 0), afresh=bool(cell.schedule)
+                ),
                 seed=cell.seed,
                 say=say,
             )

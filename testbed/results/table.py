@@ -23,9 +23,12 @@ from testbed.results.spread import (
     mean_over_steps,
     steps_per_epoch,
 )
+from testbed.results.timeline import missed, timeline
+from testbed.specification.wording import describe_schedule, describe_straggler
 
 PARTS: Final = ("step", "compute", "encode", "communicate", "decode", "apply")
 FORMATS: Final = ("csv", "parquet", "markdown")
+NONE: Final = "none"  # no straggler, no schedule
 # Columns of numbers, which a row without a result leaves empty (nan).
 _NUMBERS: Final = (
     "steps_measured",
@@ -47,6 +50,7 @@ _NUMBERS: Final = (
     "goodput_expected_bit_per_s",
     "samples",
     "parameters",
+    "changes_missed",
     "emulated_s",
     "wall_s",
 )
@@ -62,6 +66,7 @@ def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
     nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan) | dict.fromkeys(
         ("dataset", "device_kind", "faithful", "settled")
     )
+    nothing["timeline"] = ""
     if document is None:
         result = nothing | {"status": "missing", "reason": "not measured yet"}
     elif document["status"] == "failed":
@@ -74,14 +79,16 @@ def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _declared(cell: Cell) -> dict[str, Any]:
-    """The cell's own columns. Options are JSON text, so that every format can hold them."""
-    network, own = cell.to_json()["network"], cell.to_json()
+    """The cell's own columns. Options are JSON text, and what is a list is in words, for every format can hold text."""
+    own = cell.to_json()
+    network = {key: value for key, value in own["network"].items() if key != "own_links"}
     options = {
         key: json.dumps(own[key], sort_keys=True) if own[key] else "" for key in ("algorithm_options", "codec_options")
     }
     same = ("algorithm", "codec", "graph", "workload", "batch_size", "device", "compute_scale", "gradients",
             "full_epoch", "seed")  # fmt: skip
-    return {"cell": cell.id, "lab": cell.lab, **network, **{key: own[key] for key in same}, **options}
+    slow = {"straggler": describe_straggler(cell) or NONE, "schedule": describe_schedule(cell.schedule) or NONE}
+    return {"cell": cell.id, "lab": cell.lab, **network, **{key: own[key] for key in same}, **options, **slow}
 
 
 def _measured(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,6 +104,8 @@ def _measured(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
         "samples": document["workload"]["samples"],
         "parameters": document["workload"]["parameters"],
         "device_kind": document["profile"]["kind"],
+        "changes_missed": missed(document),
+        "timeline": timeline(cell, document),
         "emulated_s": document["emulated_s"],
         "wall_s": document["wall_s"],
     }
@@ -136,14 +145,14 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def export(frame: pd.DataFrame, kind: str) -> bytes:
-    """The table as a file of one of `FORMATS`."""
+    """The table as a file of one of `FORMATS`; as markdown, without the timelines."""
     if kind not in FORMATS:
         raise UserError(f"format is {kind!r}, must be one of {', '.join(FORMATS)}")
     if kind == "parquet":
         content = io.BytesIO()
         frame.to_parquet(content, index=False)
         return content.getvalue()
-    text = frame.to_csv(index=False) if kind == "csv" else _markdown(frame)
+    text = frame.to_csv(index=False) if kind == "csv" else _markdown(frame.drop(columns="timeline"))
     return text.encode()
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
 
 from testbed.session.worker_group import MPI_HEADER_BYTES
 from testbed.workers.protocol import Counters
@@ -104,7 +106,7 @@ def account(
     declared_bytes: int,
     steps: int,
     host_links: Callable[[int, str], int],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The `bytes` of a cell document: totals over all workers, per step."""
     sockets = socket_totals(before, after, host_links)
     handed = sum(last.handed_bytes - first.handed_bytes for first, last in zip(before, after, strict=True))
@@ -120,4 +122,14 @@ def account(
         / steps,
         "retransmitted_per_step": sockets.retransmitted_bytes / steps,
         "interface": {name: value / steps for name, value in on_interfaces.items()},
+    }
+
+
+def mean_account(accounts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One account of several over equally many steps."""
+    return {
+        key: mean_account([one[key] for one in accounts])
+        if isinstance(value, dict)
+        else fmean(one[key] for one in accounts)
+        for key, value in accounts[0].items()
     }

@@ -15,7 +15,10 @@ class LinkShaper(Protocol):
     """Shapes the links of a running network, again and again, without touching connections."""
 
     def apply(self, plan: Sequence[LinkShaping]) -> None:
-        """Set every link; LabError where the kernel refuses."""
+        """Set every link, which is empty, its counts at zero; LabError where the kernel refuses."""
+
+    def change(self, plan: Sequence[LinkShaping]) -> None:
+        """Set what differs from the plan that was set last, under traffic; LabError where the kernel refuses."""
 
     def calibrate(self, plan: Sequence[LinkShaping]) -> None:
         """Make the delays of the plan that was applied exact, where the kernel alone does not; links must be empty."""
@@ -27,7 +30,7 @@ class LinkShaper(Protocol):
         """Wait until all links are empty; LabError where they are not."""
 
     def report(self) -> dict[str, Any]:
-        """What the shaper itself counted since the plan was applied; empty where the kernel does all of it."""
+        """What was counted since a plan was applied; `dropped`: packets lost as links were told to lose them."""
 
     def close(self) -> None:
         """Give up what the shaper holds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy.typing as npt
 from testbed.cell import Cell, Steps
 from testbed.profiles.profile import Profile
 from testbed.results.spread import steps_per_epoch
-from testbed.session.byte_account import account
+from testbed.session.byte_account import account, mean_account
+from testbed.session.link_schedule import LinkSchedule
+from testbed.session.timeline import Timeline
 from testbed.session.worker_group import WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
@@ -25,9 +28,13 @@ SLOWEST_STEP_S = 600.0  # without a sign of life for longer than this a step cou
 ComputeDraws = Callable[[int, int], npt.NDArray[np.float64]]  # (repetition, steps) -> seconds [worker, step]
 
 
-def steps_needed(steps: Steps, period: int = 1) -> int:
-    """How many different steps, and so recorded gradients, a cell takes at the most."""
-    return sum(_warmup_blocks(steps, period)) + steps.repetitions * _repetition_steps(steps, period)
+def steps_needed(steps: Steps, period: int = 1, *, afresh: bool = False) -> int:
+    """How many different steps, and so recorded gradients, a cell takes at the most.
+
+    `afresh`: each repetition begins the training again, as it does where there is a schedule.
+    """
+    in_turn = 1 if afresh else steps.repetitions
+    return sum(_warmup_blocks(steps, period)) + in_turn * _repetition_steps(steps, period)
 
 
 def steps_of(cell: Cell, samples: int) -> Steps:
@@ -63,9 +70,16 @@ def step_ends(done: Sequence[BlockDone]) -> npt.NDArray[np.float64]:
     return ends_s
 
 
-def repetition_document(done: Sequence[BlockDone], lead_in: int) -> dict[str, list[float]]:
-    """Step times and mean parts of a block's steps after the lead-in."""
-    document = {"step_s": np.diff(step_ends(done))[lead_in - 1 :].tolist()}
+def block_start(done: Sequence[BlockDone]) -> float:
+    """When a block's first step began: when the first worker began it. Seconds."""
+    return min(block.start_s for block in done)
+
+
+def repetition_document(done: Sequence[BlockDone], lead_in: int) -> dict[str, Any]:
+    """Step times and mean parts of a block's steps after the lead-in; `begins_s`: where that is, from its start."""
+    ends_s = step_ends(done)
+    document: dict[str, Any] = {"begins_s": float(ends_s[lead_in - 1]) - block_start(done)}
+    document["step_s"] = np.diff(ends_s)[lead_in - 1 :].tolist()
     for part in PARTS:
         document[f"{part}_s"] = np.mean([block.parts_s[part] for block in done], axis=0)[lead_in:].tolist()
     return document
@@ -87,6 +101,17 @@ def _alike(step_s: Sequence[float], window: int) -> bool:
     return bool(abs(last - previous) <= SETTLED_WITHIN * previous)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Visit:
+    """What workers did between one preparation of a cell and its end: parts of the cell document."""
+
+    repetitions: list[dict[str, Any]]
+    warmup: dict[str, Any]
+    bytes: dict[str, Any]
+    processor_wait_s: float  # in a step, of the worker that waited most
+    workload: dict[str, Any]
+
+
 class Measurement:
     """Measures one cell with a group of workers."""
 
@@ -96,10 +121,12 @@ class Measurement:
         cell: Cell,
         profile: Profile,
         draws: ComputeDraws,
-        mean_compute_s: float,
+        mean_compute_s: Sequence[float],
         quiet_s: float,
         say: Callable[[str, int], None],
+        schedule: LinkSchedule | None = None,
     ) -> None:
+        """`mean_compute_s`: of each worker."""
         self._group = group
         self._cell = cell
         self._profile = profile
@@ -107,6 +134,7 @@ class Measurement:
         self._mean_compute_s = mean_compute_s
         self._quiet_s = quiet_s
         self._say = say
+        self._schedule = schedule
         self._steps = cell.steps
         self._step = 0
         self._declared_bytes = 0
@@ -114,55 +142,82 @@ class Measurement:
     def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
         start_s = time.monotonic()
+        numbers = range(self._cell.steps.repetitions)
+        # What a schedule leaves in TCP's windows and time-outs is the luck of one repetition: with one, each
+        # repetition has connections, a warm-up and a training of its own.
+        visits = [[number] for number in numbers] if self._schedule else [list(numbers)]
+        found = [self._visit(repetitions, recording, host_links) for repetitions in visits]
+        return {
+            "repetitions": [repetition for visit in found for repetition in visit.repetitions],
+            "warmup": {
+                "steps": max(visit.warmup["steps"] for visit in found),
+                "settled": all(visit.warmup["settled"] for visit in found),
+            },
+            "bytes": mean_account([visit.bytes for visit in found]),
+            "processor_wait_s": max(visit.processor_wait_s for visit in found),
+            "workload": found[0].workload,
+            "emulated_s": time.monotonic() - start_s,
+        }
+
+    def _visit(
+        self, repetitions: Sequence[int], recording: str | None, host_links: Callable[[int, str], int]
+    ) -> _Visit:
+        """From the cell's preparation to its end, with some of its repetitions."""
+        if self._schedule:
+            self._schedule.set_up(repetitions[0])
         ready = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)[0]
-        self._steps = steps_of(self._cell, ready.samples)
+        self._steps, self._step = steps_of(self._cell, ready.samples), 0
         warmup = self._warm_up(ready.period)
         before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
-        repetitions = [self._repeat(number, ready.period) for number in range(self._steps.repetitions)]
+        measured = [self._repeat(number, ready.period) for number in repetitions]
         after = self._count()
-        emulated_s = time.monotonic() - start_s
         self._ask_all(Leave(), Left, PREPARE_TIMEOUT_S)
-        return {
-            "repetitions": repetitions,
-            "warmup": warmup,
-            "bytes": account(
+        return _Visit(
+            repetitions=measured,
+            warmup=warmup,
+            bytes=account(
                 before,
                 after,
                 declared_bytes=self._declared_bytes - declared_before,
                 steps=self._step - steps_before,
                 host_links=host_links,
             ),
-            "processor_wait_s": max(b.waited_s - a.waited_s for a, b in zip(before, after, strict=True))
+            processor_wait_s=max(b.waited_s - a.waited_s for a, b in zip(before, after, strict=True))
             / (self._step - steps_before),
-            "workload": {
+            workload={
                 "dataset": ready.dataset,
                 "samples": ready.samples,
                 "parameters": ready.parameters,
                 "gradients": self._cell.gradients,
             },
-            "emulated_s": emulated_s,
-        }
+        )
 
     def _warm_up(self, period: int) -> dict[str, Any]:
         """Steps at the mean compute time, a block at a time, until two periods in a row take the same time."""
         for size in _warmup_blocks(self._steps, period):
-            compute_s = np.full((self._cell.network.workers, size), self._mean_compute_s)
+            compute_s = np.tile(np.reshape(self._mean_compute_s, (-1, 1)), size)
             done = self._block(compute_s, "warm-up")
-            start_s = min(block.start_s for block in done)
-            if has_settled(np.diff(step_ends(done), prepend=start_s).tolist(), period):
+            if has_settled(np.diff(step_ends(done), prepend=block_start(done)).tolist(), period):
                 return {"steps": self._step, "settled": True}
         return {"steps": self._step, "settled": False}
 
-    def _repeat(self, number: int, period: int) -> dict[str, list[float]]:
+    def _repeat(self, number: int, period: int) -> dict[str, Any]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)
         compute_s = self._draws(number, _repetition_steps(self._steps, period))
-        return repetition_document(self._block(compute_s, "measuring"), lead_in)
+        if self._schedule is None:
+            return repetition_document(self._block(compute_s, "measuring"), lead_in)
+        done = self._block(compute_s, "measuring", self._schedule.timeline())
+        happened = self._schedule.record(block_start(done))
+        self._schedule.restore()
+        return repetition_document(done, lead_in) | happened
 
-    def _block(self, compute_s: npt.NDArray[np.float64], phase: str) -> list[BlockDone]:
+    def _block(
+        self, compute_s: npt.NDArray[np.float64], phase: str, timeline: Timeline | None = None
+    ) -> list[BlockDone]:
         self._say(phase, self._step)
         commands = [Block(self._step, tuple(of_worker)) for of_worker in compute_s.tolist()]
         timeout_s = SLOWEST_STEP_S + float(compute_s.max())
-        done = self._group.ask(commands, BlockDone, timeout_s)
+        done = self._group.ask(commands, BlockDone, timeout_s, timeline)
         self._step += compute_s.shape[1]
         self._declared_bytes += sum(block.declared_bytes for block in done)
         return done

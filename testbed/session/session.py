@@ -17,13 +17,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
+from shaping.plan import LinkShaping
 from shaping.plan import plan as shaping_plan
 from shaping.probe import probe as probe_network
+from shaping.schedule import scheduled
 from testbed import profiles
 from testbed.cell import Cell, Network
 from testbed.errors import LabError, UserError
 from testbed.profiles import compute_draws
 from testbed.session.emulation import Emulation, LinkShaper
+from testbed.session.link_schedule import LinkSchedule
 from testbed.session.measure import Measurement, merge_document
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
 from topologies import addressing, registry, sysctls
@@ -53,6 +58,7 @@ class Session:
         self._emulation = emulation
         self._network: networks.RunningNetwork | None = None
         self._shaper: LinkShaper | None = None
+        self._plan: tuple[LinkShaping, ...] = ()  # of the network whose cells are measured
         self._workers: WorkerGroup | None = None
         self._cell_id = self._phase = ""  # of the cell under way
         self._took_s: dict[str, dict[str, float]] = {}  # by group: what was done to its network, and for how long
@@ -135,7 +141,7 @@ class Session:
         """Shape the links and probe them; the probe, with a link as the kernel has it."""
         assert self._network is not None and self._shaper is not None
         wiring = self._network.wiring
-        plan = shaping_plan(network, wiring, self._emulation.super_packet_s)
+        plan = self._plan = shaping_plan(network, wiring, self._emulation.super_packet_s)
         self._shaper.drain(DRAIN_WITHIN_S)
         with self._timed("reshaped_s" if "shaped_s" in self._times else "shaped_s"):
             self._shaper.apply(plan)
@@ -165,9 +171,21 @@ class Session:
             document = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
             self._dismiss_workers()
+            self._restore(cell)
             self._emit("failed", cell_id=cell.id, reason=str(error))
+        except LabError:
+            self._dismiss_workers()  # they may be in the midst of their steps
+            raise
         else:
+            self._restore(cell)
             self._emit("finished", cell_id=cell.id, measurement=document)
+
+    def _restore(self, cell: Cell) -> None:
+        """Shape links as the network says, where a cell had them shaped otherwise."""
+        if cell.schedule:
+            assert self._shaper is not None
+            self._shaper.drain(DRAIN_WITHIN_S)
+            self._shaper.apply(self._plan)
 
     def _dismiss_workers(self) -> None:
         if self._workers is not None:
@@ -196,12 +214,15 @@ class Session:
     ) -> dict[str, Any]:
         assert self._network is not None and self._shaper is not None
         profile = _profile(cell.device)
+        slowness = [cell.compute_scale * _slowness(cell, rank) for rank in range(cell.network.workers)]
+        mean_s = profile.mean_compute_s(cell.workload, cell.batch_size)
+        schedule = self._schedule(cell)
 
         def draws(repetition: int, steps: int) -> Any:
             seconds = compute_draws(
                 profile, cell.workload, cell.batch_size, cell.network.workers, steps, cell.seed, repetition
             )
-            return seconds * cell.compute_scale
+            return seconds * np.reshape(slowness, (-1, 1))
 
         def say(phase: str, _: int) -> None:
             self._phase = phase
@@ -211,9 +232,10 @@ class Session:
             cell=cell,
             profile=profile,
             draws=draws,
-            mean_compute_s=profile.mean_compute_s(cell.workload, cell.batch_size) * cell.compute_scale,
+            mean_compute_s=[mean_s * factor for factor in slowness],
             quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * cell.network.latency_s),
             say=say,
+            schedule=schedule,
         )
         measured = measurement.run(recording, self._host_links)
         return merge_document(
@@ -224,9 +246,22 @@ class Session:
             profile={"device": profile.device, "kind": str(profile.kind), "digest": profile.digest},
         )
 
+    def _schedule(self, cell: Cell) -> LinkSchedule | None:
+        assert self._network is not None and self._shaper is not None
+        if not cell.schedule:
+            return None
+        plans = scheduled(cell.network, cell.schedule, self._network.wiring, self._emulation.super_packet_s)
+        return LinkSchedule(self._shaper, plans, DRAIN_WITHIN_S)
+
     def _host_links(self, rank: int, address: str) -> int:
         """How many hosts transmit a packet from a rank to an address."""
         assert self._network is not None
         wiring = self._network.wiring
         target = int(address.rsplit(".", 1)[1]) - 1
         return sum(end.node in wiring.workers for end in wiring.path(rank, target))
+
+
+def _slowness(cell: Cell, rank: int) -> float:
+    """How many times as long as the others a worker computes."""
+    slow = cell.slow_worker
+    return slow.compute if slow is not None and slow.worker == rank else 1.0

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from testbed.errors import LabError
 from testbed.session.fork_server import HOSTS_VARIABLE
+from testbed.session.timeline import Timeline
 from testbed.workers.protocol import CONTROL_VARIABLE, Command, Failed, Hello, Prepare, Quit, Reply, StepTaken
 
 # Why each: TCP alone between ranks, also of one machine (NOLOCAL); one interface; sends that complete when the kernel
@@ -107,23 +108,30 @@ class WorkerGroup:
         """Whether these workers have taken all the cells that they can."""
         return self._cells >= CELLS_OF_A_LAUNCH
 
-    def ask(self, commands: Sequence[Command], reply_type: type[R], timeout_s: float) -> list[R]:
+    def ask(
+        self, commands: Sequence[Command], reply_type: type[R], timeout_s: float, timeline: Timeline | None = None
+    ) -> list[R]:
         """Give each worker its command and collect the answers, in rank order.
+
+        `timeline` begins when all have been told, and ends with the last answer.
 
         Raises WorkerFailure when a worker answers with a failure, dies, or is silent for `timeout_s`.
         """
+        timeline = timeline or Timeline()
         self._cells += isinstance(commands[0], Prepare)
         for rank, (connection, command) in enumerate(zip(self._connections, commands, strict=True)):
             try:
                 connection.send(command)
             except OSError as error:
                 raise WorkerFailure(f"worker {rank} died") from error
+        timeline.begin()
         replies: dict[int, R] = {}
         deadline = time.monotonic() + timeout_s
         waiting = {connection: rank for rank, connection in enumerate(self._connections)}
         while waiting:
-            ready = wait(list(waiting), max(deadline - time.monotonic(), 0.001))
-            if not ready:
+            timeline.act()
+            ready = wait(list(waiting), max(min(deadline - time.monotonic(), timeline.patience_s), 0.0))
+            if not ready and time.monotonic() >= deadline:
                 raise WorkerFailure(f"workers {sorted(waiting.values())} were silent for {timeout_s:.0f} s")
             for connection in (one for one in ready if isinstance(one, Connection)):
                 rank = waiting[connection]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from testbed.cell import Cell, Network
+from testbed.cell import Cell, Change, Network
 
 if TYPE_CHECKING:
     from testbed.profiles import Profile
@@ -27,7 +27,7 @@ def installed(cell: Cell) -> Cell:
     from algorithms.codecs.codec import create_codec
     from testbed import profiles, workloads
 
-    _check_network(cell.network)
+    _check_network(cell.network, cell.schedule)
     _check_graph(cell.graph, cell.network.workers)
     _check_name("workload", cell.workload, workloads.names())
     completed = dataclasses.replace(
@@ -41,10 +41,14 @@ def installed(cell: Cell) -> Cell:
 
 
 @cache
-def _check_network(network: Network) -> None:
+def _check_network(network: Network, schedule: tuple[Change, ...]) -> None:
+    """The topology can be built, and its links can be shaped as they are to be at every moment."""
+    from shaping.schedule import scheduled
     from topologies.registry import make
+    from topologies.wiring import derive
 
-    make(network.topology, workers=network.workers, arity=network.arity)
+    topology = make(network.topology, workers=network.workers, arity=network.arity)
+    scheduled(network, schedule, derive(topology))
 
 
 @cache

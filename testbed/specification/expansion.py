@@ -71,6 +71,7 @@ def _cell(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
     """The cell at one point of the product. An algorithm's own codec takes the place of the key `codec`."""
     algorithm = point["algorithm"]
     codec = algorithm.codec or point["codec"]
+    straggler = point["straggler"]
     return Cell(
         lab=lab_when_auto() if point["lab"] == "auto" else point["lab"],
         network=_network(point),
@@ -87,11 +88,13 @@ def _cell(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
         steps=point["steps"].resolved(),
         full_epoch=point["full_epoch"],
         seed=point["seed"],
+        slow_worker=straggler and straggler.slow_worker,
+        schedule=point["schedule"],
     )
 
 
 def _network(point: Mapping[str, Any]) -> Network:
-    topology = point["topology"]
+    topology, straggler = point["topology"], point["straggler"]
     is_tree = topology.name == "tree"  # the one topology with an arity and trunks
     return Network(
         topology=topology.name,
@@ -104,6 +107,7 @@ def _network(point: Mapping[str, Any]) -> Network:
         loss=point["loss"],
         queue_bytes=point["queue"].at(point["bandwidth"]),
         slow_start_after_idle=point["slow_start_after_idle"],
+        own_links=(straggler.own_links,) if straggler and straggler.own_links else (),
     )
 
 

@@ -14,7 +14,8 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from testbed.errors import UserError
-from testbed.specification.choices import StepsChoice, TopologyChoice
+from testbed.specification.choices import StepsChoice, Strict, TopologyChoice
+from testbed.specification.dynamics import ChangeChoice, StragglerChoice
 from testbed.specification.sweep_file import Block, SweepFile
 
 _WORDING: Final = {
@@ -32,9 +33,11 @@ _WORDING: Final = {
     "list_type": "is {input!r}: it must be a list of mappings",
     "model_type": "is {input!r}: it must be a mapping",
 }
-_NESTED: Final[Mapping[str, type[StepsChoice] | type[TopologyChoice]]] = {
+_NESTED: Final[Mapping[str, type[Strict]]] = {
     "steps": StepsChoice,
     "topology": TopologyChoice,
+    "straggler": StragglerChoice,
+    "schedule": ChangeChoice,
 }
 
 
@@ -118,6 +121,6 @@ def _dotted(place: tuple[int | str, ...]) -> str:
     for part in place:
         if isinstance(part, str):
             parts.append(part)
-        elif parts and parts[-1] in ("exclude", "include"):
+        elif parts and parts[-1] in ("exclude", "include", "schedule"):
             parts[-1] += f"[{part}]"
     return ".".join(parts)

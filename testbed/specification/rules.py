@@ -14,6 +14,7 @@ Rule = Callable[[Cell], str | None]
 # The delays of a round trip's links (four on star and tree) add up to the latency L, normally distributed
 # with deviation J: a link's mean is L/4 and its deviation J/2, so L >= 8 J keeps four deviations above zero.
 JITTERS_IN_A_LATENCY: Final = 8
+MOST_REPETITIONS_OF_A_SCHEDULE: Final = 32
 # Where the labs' fidelity is checked. Outside of it a cell is measured all the same, and a warning says so.
 CHECKED_RATES_BIT_PER_S: Final = (5e6, 10e9)
 CHECKED_LATENCIES_S: Final = (0.1e-3, 100e-3)
@@ -41,7 +42,52 @@ def queue_passes_a_frame(cell: Cell) -> str | None:
     )
 
 
-RULES: Final[Sequence[Rule]] = (delays_stay_positive, queue_passes_a_frame)
+def ranks_exist(cell: Cell) -> str | None:
+    """A straggler and a scheduled change name workers by rank."""
+    workers = cell.network.workers
+    named = [("straggler: worker", own.worker) for own in cell.network.own_links]
+    named += [("straggler: worker", cell.slow_worker.worker)] if cell.slow_worker else []
+    named += [("schedule: links", change.worker) for change in cell.schedule if change.worker is not None]
+    wrong = next(((key, rank) for key, rank in named if rank >= workers), None)
+    return wrong and f"{wrong[0]} is {wrong[1]}, but the ranks of {workers} workers are 0 to {workers - 1}: use one"
+
+
+def a_straggler_is_slower(cell: Cell) -> str | None:
+    """A link that is faster than the others makes all others stragglers."""
+    network = cell.network
+    for own in network.own_links:
+        rate, latency_s = own.bandwidth_bit_per_s, own.latency_s
+        if rate is not None and rate > network.bandwidth_bit_per_s:
+            return (
+                f"straggler: bandwidth is {format_rate(rate)}, above the {format_rate(network.bandwidth_bit_per_s)} "
+                "of the other links: use a lower one, or exclude that pair"
+            )
+        if latency_s is not None and latency_s < network.latency_s:
+            return (
+                f"straggler: latency is {format_time(latency_s)}, below the {format_time(network.latency_s)} "
+                "between the other workers: use a higher one, or exclude that pair"
+            )
+    return None
+
+
+def a_schedule_has_few_repetitions(cell: Cell) -> str | None:
+    """Each has connections of its own, of which workers can have so many in turn."""
+    repetitions = cell.steps.repetitions
+    if not cell.schedule or repetitions <= MOST_REPETITIONS_OF_A_SCHEDULE:
+        return None
+    return (
+        f"steps: repetitions is {repetitions}, but a cell with a schedule takes at most "
+        f"{MOST_REPETITIONS_OF_A_SCHEDULE}: use fewer, and more seeds"
+    )
+
+
+RULES: Final[Sequence[Rule]] = (
+    delays_stay_positive,
+    queue_passes_a_frame,
+    ranks_exist,
+    a_straggler_is_slower,
+    a_schedule_has_few_repetitions,
+)
 
 
 def broken(cell: Cell) -> str | None:

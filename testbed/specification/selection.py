@@ -9,6 +9,7 @@ from typing import Any, Final
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.specification.choices import AlgorithmChoice, CodecChoice, TopologyChoice
+from testbed.specification.dynamics import StragglerChoice
 from testbed.specification.reading import parse_block, parse_yaml
 from testbed.specification.sweep_file import Axes
 
@@ -27,6 +28,12 @@ def _codec(wanted: CodecChoice, cell: Cell) -> bool:
     return wanted.name == cell.codec and wanted.options.items() <= dict(cell.codec_options).items()
 
 
+def _straggler(wanted: StragglerChoice | None, cell: Cell) -> bool:
+    """The same in all that makes a worker slow."""
+    slow_worker, own_links = (wanted.slow_worker, wanted.own_links) if wanted else (None, None)
+    return cell.slow_worker == slow_worker and cell.network.own_links == ((own_links,) if own_links else ())
+
+
 # How the value of a key is found in a cell. Keys that are absent are attributes of the cell by the same name.
 _MATCHES: Final[Mapping[str, Callable[[Any, Cell], bool]]] = {
     "lab": lambda wanted, cell: wanted in ("auto", cell.lab),
@@ -41,6 +48,7 @@ _MATCHES: Final[Mapping[str, Callable[[Any, Cell], bool]]] = {
     "slow_start_after_idle": lambda wanted, cell: bool(wanted == cell.network.slow_start_after_idle),
     "algorithm": _algorithm,
     "codec": _codec,
+    "straggler": _straggler,
     "steps": lambda wanted, cell: bool(wanted.resolved() == cell.steps),
 }
 

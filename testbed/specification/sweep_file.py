@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictInt
 
 from testbed.specification.choices import Algorithm, Codec, StepsChoice, Strict, Topology
+from testbed.specification.dynamics import Schedule, Straggler
 from testbed.specification.values import Axis, Jitter, Latency, Loss, Queue, QueueLimit, Rate
 
 # The packet buffer that the ports of a data-centre switch share: by default nothing is dropped.
@@ -48,6 +49,12 @@ class Axes(Strict):
     )
     full_epoch: Axis[StrictBool] = Field([False], description="measure whole epochs")
     seed: Axis[Annotated[StrictInt, Field(ge=0)]] = Field([1], description="of everything that is drawn")
+    straggler: Axis[Straggler] = Field(
+        ["none"], validate_default=True, description="a worker that is slower than the others, or whose links are"
+    )
+    schedule: Schedule = Field(
+        [], validate_default=True, description="what changes while a cell is measured: one list, not an axis"
+    )
 
 
 class Block(Axes):

@@ -13,6 +13,8 @@ from testbed.specification import units
 
 T = TypeVar("T")
 
+# After a time without an answer TCP waits as long again before it tries once more: 600 s without a step is the end.
+LONGEST_DOWN_S: Final = 200.0
 LARGEST_FRAME_BYTES: Final = 1514  # Ethernet without its checksum; a queue that holds less passes nothing
 
 
@@ -54,6 +56,12 @@ def _not_negative(value: float) -> str | None:
     return None if value >= 0 else "is negative"
 
 
+def _short_enough_down(value: float) -> str | None:
+    if value <= 0:
+        return "is not above zero"
+    return None if value <= LONGEST_DOWN_S else f"is above {LONGEST_DOWN_S:g} s, after which a step counts as hung"
+
+
 def _survivable_loss(value: float) -> str | None:
     return None if 0 <= value <= 0.2 else "is outside 0 % to 20 %, beyond which TCP makes no progress"
 
@@ -89,6 +97,8 @@ def _passes_a_frame(limit: QueueLimit) -> str | None:
 
 Rate = Annotated[float, *_quantity(units.parse_rate, _positive, "5 Mbit/s", "1.4 Gbit/s", "10gbit")]
 Latency = Annotated[float, *_quantity(units.parse_time, _positive, "0.13 ms", "130us", "20 ms")]
+Instant = Annotated[float, *_quantity(units.parse_time, _not_negative, "3 s", "500 ms")]
+Down = Annotated[float, *_quantity(units.parse_time, _short_enough_down, "2 s", "300 ms")]
 Jitter = Annotated[float, *_quantity(units.parse_time, _not_negative, "0", "0.1 ms")]
 Loss = Annotated[float, *_quantity(units.parse_share, _survivable_loss, "0", "0.1 %")]
 Queue = Annotated[QueueLimit, *_quantity(_parse_queue, _passes_a_frame, "16 MiB", "64 KiB", "50 ms")]

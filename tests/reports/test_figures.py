@@ -27,7 +27,7 @@ def small(tables, epochs, half=0.0):
 def test_every_kind_is_found_by_being_there_in_order():
     assert [kind.name for kind in figure_kinds()] == [
         "epoch-bandwidth", "epoch-latency", "speedup-bandwidth", "speedup-latency", "fastest",
-        "where-the-time-goes",
+        "where-the-time-goes", "timeline",
     ]  # fmt: skip
 
 

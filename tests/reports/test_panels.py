@@ -86,7 +86,7 @@ def test_there_is_no_speedup_figure_without_a_baseline(tables):
 
 
 def test_a_system_has_one_colour_in_all_figures(view):
-    figures: Any = [kind.draw(view) for kind in figure_kinds()]
+    figures: Any = [figure for kind in figure_kinds() if (figure := kind.draw(view))]
     lines = [line for f in figures for ax in f.axes for line in ax.lines if line.get_label() == "d-psgd fp32"]
     assert len({to_hex(line.get_color()) for line in lines}) == 1
     assert len(lines) == 2 * (4 + 8)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from shaping.delay_lines import delay_lines, rules
 from shaping.expected import ShapedPaths
-from shaping.plan import plan
-from testbed.cell import Network
+from shaping.plan import LARGEST_U32, plan
+from testbed.cell import Network, OwnLinks
 from topologies import make
 from topologies.wiring import derive
 
@@ -13,7 +16,7 @@ RATE_BIT_PER_S = 100e6
 LATENCY_S = 4e-3
 
 
-def paths(topology: str, workers: int, **more: float) -> ShapedPaths:
+def paths(topology: str, workers: int, **more: Any) -> ShapedPaths:
     network = Network(
         topology=topology,
         workers=workers,
@@ -21,7 +24,7 @@ def paths(topology: str, workers: int, **more: float) -> ShapedPaths:
         bandwidth_bit_per_s=RATE_BIT_PER_S,
         latency_s=LATENCY_S,
         queue_bytes=1 << 20,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
     wiring = derive(make(topology, workers=workers, arity=network.arity))
     return ShapedPaths.of(wiring, plan(network, wiring))
@@ -62,10 +65,26 @@ def test_jitter_adds_up_as_variance_and_loss_as_survival() -> None:
     assert line.loss == pytest.approx(1 - 0.9**2)
 
 
+def test_behind_a_switch_senders_with_links_of_their_own_have_lines_of_their_own() -> None:
+    own = (OwnLinks(worker=1, bandwidth_bit_per_s=10e6, latency_s=10e-3), OwnLinks(worker=3))
+    found = delay_lines(paths("star", 4, own_links=own))
+    at_first = {line.sources: line.delay_ns for line in found if line.node == "gw0-w0"}
+    slow_ns = 4_000_000 + 1_000_000  # its own link and that of worker 0: half of the 10 ms round trip
+    assert at_first == {("10.0.0.2",): slow_ns, ("10.0.0.3",): 2_000_000, ("10.0.0.4",): 2_000_000}
+    (*_, line) = [line for line in found if line.node == "gw0-w1"]
+    assert line.delay_ns == slow_ns
+
+
+def test_a_link_that_is_down_loses_every_packet() -> None:
+    found = paths("star", 2)
+    down = {name: replace(link, loss_u32=LARGEST_U32) for name, link in found.shaping.items()}
+    assert {line.loss for line in delay_lines(replace(found, shaping=down))} == {1.0}
+
+
 def test_rules_lead_each_source_to_its_queue() -> None:
     lines = [line for line in delay_lines(paths("tree", 4)) if line.node == "gw0-w0"]
     text = rules(lines)
-    assert text.startswith("*mangle\n:PREROUTING ACCEPT [0:0]\n") and text.endswith("COMMIT\n")
+    assert text.startswith("*mangle\n:PREROUTING ACCEPT [0:0]\n-F PREROUTING\n") and text.endswith("COMMIT\n")
     for number, line in enumerate(lines):
         for source in line.sources:
             assert f"-A PREROUTING -i gw0-w0-eth0 -s {source} -j NFQUEUE --queue-num {number}\n" in text

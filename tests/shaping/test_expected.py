@@ -7,7 +7,7 @@ import pytest
 from shaping.expected import ShapedPaths, goodput_bit_per_s, goodputs_bit_per_s, loss, rtt_deviation_s, rtt_s
 from shaping.plan import plan
 from shaping.probe import VIRTUAL, probed_pairs
-from testbed.cell import Network
+from testbed.cell import Network, OwnLinks
 from topologies import make
 from topologies.wiring import derive
 
@@ -53,8 +53,18 @@ def test_jitter_and_loss_of_a_round_trip():
 
 
 def test_each_kind_of_path_between_neighbours_is_probed():
-    assert probed_pairs(derive(make("star", workers=8))) == [(0, 1)]
-    assert probed_pairs(derive(make("tree", workers=8))) == [(0, 1), (3, 4)]
+    assert probed_pairs(paths("star")) == [(0, 1)]
+    assert probed_pairs(paths("tree")) == [(0, 1), (3, 4)]
+
+
+def test_the_way_to_and_from_slow_links_is_probed_and_named_last():
+    slow = OwnLinks(worker=1, bandwidth_bit_per_s=1e6, latency_s=5e-3)
+    assert probed_pairs(paths("star", own_links=(slow,))) == [(2, 3), (0, 1), (1, 2)]
+    found = paths("star", own_links=(slow,))
+    assert goodput_bit_per_s(found, (0, 1)) == goodput_bit_per_s(found, (1, 2)) == pytest.approx(1e6 * 1448 / 1514)
+    assert goodput_bit_per_s(found, (2, 3)) == pytest.approx(5e6 * 1448 / 1514)
+    delays_s = sum(link.delay_ns for link in found.round_trip((0, 1))) / 1e9
+    assert delays_s == pytest.approx(5e-3)  # as the straggler's latency says
 
 
 def test_tolerances_are_the_contracts():

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -68,6 +69,23 @@ def test_measures_all_and_leaves_table_and_figures(drawing_sweep: Sweeper, scrip
     assert index.is_file() and index.is_relative_to(sweep.folder)
     provenance = RunFolder(sweep.folder).provenance()
     assert provenance["labs"]["virtual"] == {"kernel": "6.12 um"} and provenance["name"] == "trial"
+
+
+def test_steps_that_ended_before_their_schedule_are_said(sweep: Sweeper, scripted: ModuleType) -> None:
+    sweep.file.write_text(sweep.file.read_text() + "schedule: [{at: 3 s, loss: 1 %}]\n")
+
+    def script(cell: Cell) -> dict[str, Any]:
+        document: dict[str, Any] = scripted.measurement(cell)
+        for repetition in document["repetitions"]:
+            moment = {"change": 0, "ends": False, "at_s": 3.0, "applied_s": 3.0 if cell.algorithm == "d-psgd" else None}
+            repetition |= {"begins_s": 0.5, "changes": [moment]}
+        return document
+
+    assert sweep(scripted.ScriptedLab(script)) == 0
+    said = sweep.said.replace("\n", " ")
+    assert "warning: 2 took too few steps for the whole schedule (column changes_missed)" in said
+    assert "allreduce fp32, schedule 3 s: loss 1 %" in said.partition("warning: 2")[2]
+    assert "d-psgd" not in said.partition("warning: 2")[2]
 
 
 def test_rerunning_does_only_what_is_missing(sweep: Sweeper, scripted: ModuleType) -> None:

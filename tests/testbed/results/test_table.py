@@ -5,10 +5,12 @@ import json
 import math
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.results.run_folder import RunFolder
 from testbed.results.table import export, row, table
@@ -68,6 +70,49 @@ def test_exports_hold_the_same_table(frame: pd.DataFrame) -> None:
 
 def test_options_are_json_in_every_format(frame: pd.DataFrame) -> None:
     assert [json.loads(text or "{}") for text in frame["codec_options"]] == [{}] * 4
+
+
+@pytest.fixture
+def scheduled(sweep_file: Path, scripted: ModuleType) -> tuple[Cell, dict[str, Any]]:
+    """A cell with a schedule and a straggler, and its document; the last repetition ended before the last change."""
+    sweep_file.write_text(
+        sweep_file.read_text() + "straggler: {worker: 1, compute: 2}\n"
+        "schedule: [{at: 3 s, down: 2 s, links: 1}, {at: 9 s, loss: 1 %}]\n"
+    )
+    cell = load_plan(sweep_file, lambda: "virtual", lambda cell: cell).cells[0]
+    document = {"status": "ok", "reason": "", **scripted.measurement(cell)}
+    for number, repetition in enumerate(document["repetitions"]):
+        moments = [(0, False, 3.0), (0, True, 5.0), (1, False, None if number == 2 else 9.0)]
+        repetition["begins_s"] = 0.5
+        repetition["changes"] = [
+            {"change": change, "ends": ends, "at_s": 0.0, "applied_s": applied_s} for change, ends, applied_s in moments
+        ]
+    return cell, document
+
+
+def test_a_schedule_has_a_timeline_and_says_what_was_not_reached(scheduled: tuple[Cell, dict[str, Any]]) -> None:
+    made = row(*scheduled)
+    assert made["straggler"] == "worker 1: compute x2"
+    assert made["schedule"] == "3 s: worker 1 down 2 s; 9 s: loss 1 %"
+    assert made["changes_missed"] == 1
+    found = json.loads(made["timeline"])
+    assert [len(repetition["step_s"]) for repetition in found["repetitions"]] == [10, 10, 10]
+    down, loss = found["changes"]
+    assert (down["text"], down["applied_s"], down["ended_s"]) == ("worker 1 down 2 s", [3.0] * 3, [5.0] * 3)
+    assert (loss["applied_s"], loss["ended_s"]) == ([9.0, 9.0, None], [])
+
+
+def test_a_table_for_a_document_goes_without_timelines(scheduled: tuple[Cell, dict[str, Any]]) -> None:
+    frame = pd.DataFrame([row(*scheduled)])
+    assert "step_s" in export(frame, "csv").decode() and "ended_s" in export(frame, "csv").decode()
+    assert "ended_s" not in export(frame, "markdown").decode()
+    assert pd.read_parquet(io.BytesIO(export(frame, "parquet")))["timeline"][0] == frame["timeline"][0]
+
+
+def test_a_cell_without_either_says_none(frame: pd.DataFrame) -> None:
+    assert set(frame["straggler"]) == set(frame["schedule"]) == {"none"}
+    assert frame["timeline"].tolist() == [""] * 4
+    assert frame["changes_missed"].tolist()[:2] == [0, 0]
 
 
 def test_an_unknown_format_is_refused(frame: pd.DataFrame) -> None:

@@ -19,6 +19,7 @@ from testbed.session.measure import (
     step_ends,
     steps_needed,
 )
+from testbed.session.timeline import Timeline
 from testbed.session.worker_group import WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
@@ -51,8 +52,11 @@ class ScriptedGroup:
         self._handed = 0
         self.log: list[str] = []
         self.blocks: list[Block] = []  # of worker 0
+        self.first_commands: Sequence[Any] = ()  # blocks of all workers
 
-    def ask(self, commands: Sequence[Any], reply_type: type, timeout_s: float) -> list[Any]:
+    def ask(
+        self, commands: Sequence[Any], reply_type: type, timeout_s: float, timeline: Timeline | None = None
+    ) -> list[Any]:
         assert len(commands) == WORKERS
         self.log.append(type(commands[0]).__name__)
         replies = self._answer(commands)
@@ -66,6 +70,7 @@ class ScriptedGroup:
             case Snapshot():
                 return [Counters(self._handed, 0)] * WORKERS
             case Block() as block:
+                self.first_commands = self.first_commands or commands
                 self.blocks.append(block)
                 return self._take(block)
             case Leave():
@@ -86,7 +91,12 @@ class ScriptedGroup:
 
 
 def measure(
-    group: ScriptedGroup, steps: Steps, draws: Callable[[int, int], Any] | None = None, said: list[Any] | None = None
+    group: ScriptedGroup,
+    steps: Steps,
+    draws: Callable[[int, int], Any] | None = None,
+    said: list[Any] | None = None,
+    mean_compute_s: Sequence[float] = (0.5,) * WORKERS,
+    schedule: Any = None,
 ) -> dict[str, Any]:
     told: list[Any] = [] if said is None else said
     measurement = Measurement(
@@ -94,9 +104,10 @@ def measure(
         cell=cell(steps),
         profile=profiles.load("instant"),
         draws=draws or (lambda repetition, number: np.full((WORKERS, number), 0.25)),
-        mean_compute_s=0.5,
+        mean_compute_s=mean_compute_s,
         quiet_s=0.0,
         say=lambda phase, step: told.append((phase, step)),
+        schedule=schedule,
     )
     return measurement.run(None, lambda rank, peer: 1)
 
@@ -220,8 +231,52 @@ def test_a_cell_takes_the_steps_needed_at_most(period: int, steps: Steps) -> Non
     group = ScriptedGroup(lambda step: 1.1**step, period)  # never settles
     measure(group, steps)
     assert sum(len(block.compute_s) for block in group.blocks) == steps_needed(steps, period)
+    afresh = ScriptedGroup(lambda step: 1.1**step, period)
+    measure(afresh, steps, schedule=ScriptedSchedule(afresh))
+    last_step = max(block.first_step + len(block.compute_s) for block in afresh.blocks)
+    assert last_step == steps_needed(steps, period, afresh=True)
     for block, following in pairwise(group.blocks):
         assert following.first_step == block.first_step + len(block.compute_s)
+
+
+class ScriptedSchedule:
+    """Links of which only is known when they were told what."""
+
+    def __init__(self, group: ScriptedGroup) -> None:
+        self.log = group.log
+
+    def set_up(self, repetition: int) -> None:
+        self.log.append(f"set up {repetition}")
+
+    def timeline(self) -> Timeline:
+        self.log.append("timeline")
+        return Timeline()
+
+    def restore(self) -> None:
+        self.log.append("restore")
+
+    def record(self, start_s: float) -> dict[str, Any]:
+        return {"changes": [start_s], "dropped": 7}
+
+
+def test_with_a_schedule_each_repetition_has_connections_and_a_warm_up_of_its_own() -> None:
+    group = ScriptedGroup()
+    schedule = ScriptedSchedule(group)
+    document = measure(group, Steps(), schedule=schedule)
+    once = ["Prepare", "Block", "Snapshot", "timeline", "Block", "restore", "Snapshot", "Leave"]
+    assert group.log == ["set up 0", *once, "set up 1", *once, "set up 2", *once]
+    assert [(block.first_step, len(block.compute_s)) for block in group.blocks] == [(0, 3), (3, 11)] * 3
+    starts_s = [repetition["changes"] for repetition in document["repetitions"]]
+    assert starts_s == [[8.0], [32.0], [56.0]]  # of the blocks that are measured: after 3 steps and a pause, and so on
+    assert [repetition["begins_s"] for repetition in document["repetitions"]] == [1.0] * 3
+    assert document["warmup"] == {"steps": 3, "settled": True}
+    assert document["bytes"]["declared_per_step"] == document["bytes"]["handed_per_step"] == WORKERS * BYTES
+
+
+def test_a_slow_worker_computes_longer_in_the_warm_up_too() -> None:
+    group = ScriptedGroup()
+    measure(group, Steps(), mean_compute_s=[0.5, 1.5])
+    assert [command.compute_s for command in group.first_commands] == [(0.5,) * 3, (1.5,) * 3]
 
 
 def test_a_merged_document_holds_the_cell_and_what_the_lab_adds() -> None:

@@ -17,6 +17,7 @@ from testbed import profiles
 from testbed.cell import Cell, Network
 from testbed.labs import native
 from testbed.session import worker_group
+from testbed.session.timeline import Timeline
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
@@ -103,6 +104,15 @@ def test_a_cell_from_its_preparation_to_its_counters(group: WorkerGroup, taken: 
     assert [one.handed_bytes for one in counters] == [2 * 4 * PARAMETERS] * WORKERS
     assert [one.handed_bytes for one in counters] == [block.declared_bytes for block in done]
     assert [one.messages for one in counters] == [4, 4]
+
+
+def test_a_timeline_runs_while_workers_take_their_steps(group: WorkerGroup) -> None:
+    group.ask(prepare(), Ready, TIMEOUT_S)
+    done_s: list[float] = []
+    acts = [(at_s, lambda: done_s.append(time.monotonic())) for at_s in (0.1, 1.2, 60.0)]
+    (first, _) = group.ask([Block(0, (1.0,) * 2)] * WORKERS, BlockDone, TIMEOUT_S, Timeline(acts))
+    assert len(done_s) == 2  # nobody waited for the third
+    assert first.start_s < done_s[0] < first.ends_s[0] < done_s[1] < first.ends_s[1]
 
 
 def test_every_cell_has_connections_of_its_own(group: WorkerGroup, fork_server: psutil.Process) -> None:
