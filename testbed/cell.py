@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+CUDA = "cuda"  # the device whose work a GPU of this machine does
+
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -37,6 +39,31 @@ class Steps:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Containers:
+    """Containers as the hosts of workers; limits are each worker's own."""
+
+    engine: str = "docker"
+    image: str | None = None  # None: one of this machine's own files
+    cpus: float | None = None  # processor time per time; None: no limit
+    memory_bytes: int | None = None  # None: no limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosting:
+    """What workers run in. Cells of one hosting can share hosts; any other needs its own."""
+
+    containers: Containers | None = None  # None: processes in network namespaces
+    gpus: bool = False  # whether containers are given GPUs
+
+    @property
+    def name(self) -> str:
+        """A short name; empty for namespaces."""
+        if self.containers is None:
+            return ""
+        return f"{self.containers.engine}-{_digest(dataclasses.asdict(self))[:8]}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One point of a sweep. Equal cells have equal `id`s, whatever sweep declared them."""
 
@@ -55,6 +82,7 @@ class Cell:
     steps: Steps = Steps()
     full_epoch: bool = False
     seed: int = 1
+    containers: Containers | None = None  # of the host lab; None: processes in network namespaces
 
     def to_json(self) -> dict[str, Any]:
         """The cell as plain JSON values; `from_json` restores an equal cell."""
@@ -64,10 +92,28 @@ class Cell:
     def from_json(cls, values: Mapping[str, Any]) -> Cell:
         """The cell that `to_json` wrote."""
         plain = dict(values)
-        return cls(**plain | {"network": Network(**plain["network"]), "steps": Steps(**plain["steps"])})
+        plain |= {"network": Network(**plain["network"]), "steps": Steps(**plain["steps"])}
+        if plain.get("containers") is not None:
+            plain["containers"] = Containers(**plain["containers"])
+        return cls(**plain)
 
     @property
     def id(self) -> str:
-        """Sixteen hexadecimal digits of the cell's content: the name of its result file."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        """Sixteen hexadecimal digits of the cell's content: the name of its result file.
+
+        What came later counts only where it is used, so that results which were kept before stay the cell's.
+        """
+        content = self.to_json()
+        if self.containers is None:
+            del content["containers"]
+        return _digest(content)[:16]
+
+    @property
+    def hosting(self) -> Hosting:
+        """What its workers run in."""
+        return Hosting(containers=self.containers, gpus=self.containers is not None and self.device == CUDA)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

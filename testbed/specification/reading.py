@@ -14,7 +14,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from testbed.errors import UserError
-from testbed.specification.choices import StepsChoice, TopologyChoice
+from testbed.specification.choices import ContainersChoice, StepsChoice, Strict, TopologyChoice
 from testbed.specification.sweep_file import Block, SweepFile
 
 _WORDING: Final = {
@@ -32,7 +32,8 @@ _WORDING: Final = {
     "list_type": "is {input!r}: it must be a list of mappings",
     "model_type": "is {input!r}: it must be a mapping",
 }
-_NESTED: Final[Mapping[str, type[StepsChoice] | type[TopologyChoice]]] = {
+_NESTED: Final[Mapping[str, type[Strict]]] = {
+    "containers": ContainersChoice,
     "steps": StepsChoice,
     "topology": TopologyChoice,
 }

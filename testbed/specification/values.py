@@ -91,4 +91,5 @@ Rate = Annotated[float, *_quantity(units.parse_rate, _positive, "5 Mbit/s", "1.4
 Latency = Annotated[float, *_quantity(units.parse_time, _positive, "0.13 ms", "130us", "20 ms")]
 Jitter = Annotated[float, *_quantity(units.parse_time, _not_negative, "0", "0.1 ms")]
 Loss = Annotated[float, *_quantity(units.parse_share, _survivable_loss, "0", "0.1 %")]
+Size = Annotated[int, *_quantity(units.parse_size, _positive, "512 MiB", "2 GiB")]
 Queue = Annotated[QueueLimit, *_quantity(_parse_queue, _passes_a_frame, "16 MiB", "64 KiB", "50 ms")]

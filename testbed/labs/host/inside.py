@@ -9,8 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+import containers
 from shaping.bucket_shaper import BucketShaper
 from shaping.probe import HOST_QUEUED
+from testbed.labs.native import blocking_progress
 from testbed.labs.spool import Spool
 from testbed.labs.station import work
 from testbed.session.emulation import Emulation
@@ -30,6 +32,9 @@ def main() -> None:
         tolerance=HOST_QUEUED,
         real_time=True,
         super_packet_s=SUPER_PACKET_S,
+        containers=lambda hosting: containers.hosts(
+            hosting, spool=spool, folder=folder, native=native, environment=blocking_progress(native)
+        ),
     )
     work(Spool(spool), lane, native, folder, queued)
 

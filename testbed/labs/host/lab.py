@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import containers
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.labs import native, recordings
@@ -30,14 +31,16 @@ class HostLab:
     def __init__(self) -> None:
         self._recordings: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
+        self._containers: dict[str, Any] = {}
 
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
-        """Compile the helpers if they are missing; record gradients that the cells replay.
+        """Compile the helpers, make the containers' image if they are missing; record gradients that the cells replay.
 
-        UserError where this machine cannot be a host lab.
+        UserError where this machine cannot be a host lab, or has not the containers that the cells ask for.
         """
         if (lack := requirements.missing()) is not None:
             raise UserError(lack)
+        self._containers = containers.prepare(cells, say)
         allow_cubic(say)
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)
@@ -47,8 +50,9 @@ class HostLab:
         return SESSION_BYTES + workers * WORKER_BYTES
 
     def provenance(self) -> dict[str, Any]:
-        """What sessions said of themselves."""
-        return {"lab": self.name, **self._facts}
+        """The containers' engine and images, and what sessions said of themselves."""
+        own = {"containers": self._containers} if self._containers else {}
+        return {"lab": self.name, **own, **self._facts}
 
     def run(self, cells: Sequence[Cell], report: Report, stop: threading.Event, jobs: int) -> None:
         """See testbed.labs.lab.Lab.run. One lane, whatever `jobs`: two would slow each other."""
