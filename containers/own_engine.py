@@ -90,8 +90,9 @@ class OwnEngine(StationProcess):
     def close(self) -> None:
         """Stop it; its containers, its folder and its control groups go with it."""
         for process in self._family():
-            if process.name() == PROGRAM:
-                process.terminate()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name() == PROGRAM:
+                    process.terminate()
         self.wait(ENDS_WITHIN_S)
         self.stop()
         _remove_cgroups(self._cgroup)

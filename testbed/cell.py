@@ -47,6 +47,14 @@ class Containers:
     cpus: float | None = None  # processor time per time; None: no limit
     memory_bytes: int | None = None  # None: no limit
 
+    @property
+    def words(self) -> str:
+        """Engine, image and limits for people: `docker, 0.5 cpus, 512 MiB`."""
+        words = [self.engine, self.image]
+        words += [] if self.cpus is None else [f"{self.cpus:g} cpus"]
+        words += [] if self.memory_bytes is None else [f"{self.memory_bytes / 2**20:g} MiB"]
+        return ", ".join(word for word in words if word)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hosting:

@@ -53,4 +53,10 @@ def test_our_own_helpers_compile_without_a_warning() -> None:
         for helper in native.HELPERS
     )
     folder = native.ensure(helpers=strict)
-    assert {path.name for path in folder.iterdir()} == {"blocking_progress.so", "delay_line", "join_rank", "mnexec"}
+    assert {path.name for path in folder.iterdir()} == {
+        "blocking_progress.so",
+        "container_init",
+        "delay_line",
+        "join_rank",
+        "mnexec",
+    }
