@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from containers.docker_hosts import DockerHosts
     from containers.abandoned import LeftContainer
+    from containers.docker_hosts import DockerHosts
     from testbed.cell import Cell, Hosting
 
 __all__ = ["hosts", "leftovers", "prepare"]

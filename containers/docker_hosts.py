@@ -51,9 +51,10 @@ class DockerHosts:
         self._gpus = gpus.installed() if hosting.gpus else 0
         self._native = native
         self._environment = environment
-        self._name = f"gradwire-{run_id_of(spool)}-{next(_networks)}"
+        number = next(_networks)
+        self._name = f"gradwire-{run_id_of(spool)}-{number}"
         self._labels = {labels.RUN: run_id_of(spool), labels.SPOOL: str(spool), labels.NETWORK: self._name}
-        self.folder = folder / self._name
+        self.folder = folder / f"c{number}"  # short: sockets lie in it, whose paths may have 107 characters
         self._client: DockerClient | None = None
         self._connections: Connections | None = None
         self._workers = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ def address() -> str:
     return os.environ.get(ADDRESS_VARIABLE) or f"{_SCHEME}{USUAL_SOCKET}"
 
 
-def socket() -> Path | None:
+def socket_path() -> Path | None:
     """The engine's Unix socket; None for an engine that is somewhere else."""
     return Path(address().removeprefix(_SCHEME)) if address().startswith(_SCHEME) else None
 
@@ -35,17 +36,36 @@ def connect(most_at_once: int = 10) -> DockerClient:
     Raises:
         LabError: no engine answers, or it is not on this machine.
     """
-    if socket() is None:
+    path = socket_path()
+    if path is None:
         raise LabError(
             f"{ADDRESS_VARIABLE} is {address()}: containers share folders and network namespaces with this machine, so "
             "the engine must be on it; give a Unix socket, such as unix:///var/run/docker.sock"
         )
+    _knock(path)
     import docker  # a quarter of a second, which only containers need
 
     with asking("connecting"):
         return docker.DockerClient(
             base_url=address(), version="auto", timeout=int(TIMEOUT_S), max_pool_size=most_at_once
         )
+
+
+def _knock(path: Path) -> None:
+    """LabError where nobody listens: the client would leave a socket open when it finds that out."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(TIMEOUT_S)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            raise _no_answer(error.strerror or str(error)) from error
+
+
+def _no_answer(why: str) -> LabError:
+    return LabError(
+        f"no Docker engine answers at {address()} ({why}): start one, set {ADDRESS_VARIABLE} to the socket of one, or "
+        "use containers: none"
+    )
 
 
 @contextmanager
@@ -60,10 +80,7 @@ def asking(doing: str) -> Iterator[None]:
         said = " ".join(str(error.explanation or error).split())
         raise LabError(f"{doing} failed, the Docker engine says: {said}") from error
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-        raise LabError(
-            f"no Docker engine answers at {address()} ({doing}): start one, set {ADDRESS_VARIABLE} to the socket of "
-            "one, or use containers: none"
-        ) from error
+        raise _no_answer(doing) from error
 
 
 def facts(client: DockerClient) -> dict[str, Any]:

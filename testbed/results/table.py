@@ -86,7 +86,14 @@ def _declared(cell: Cell) -> dict[str, Any]:
     same = ("algorithm", "codec", "graph", "workload", "batch_size", "device", "compute_scale", "gradients",
             "full_epoch", "seed")  # fmt: skip
     hosts = "none" if cell.containers is None else cell.containers.words
-    return {"cell": cell.id, "lab": cell.lab, "containers": hosts, **network, **{key: own[key] for key in same}, **options}
+    return {
+        "cell": cell.id,
+        "lab": cell.lab,
+        "containers": hosts,
+        **network,
+        **{key: own[key] for key in same},
+        **options,
+    }
 
 
 def _measured(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
