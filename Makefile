@@ -1,6 +1,7 @@
 # What a person types, and what CI calls. Every target sets up what it needs first; where nothing changed that takes a moment.
 SWEEP ?= sweeps/default.yaml
 LAB ?=
+CONTAINERS ?=
 TESTS ?=
 PYTHON := .venv/bin/python
 GRADWIRE := .venv/bin/gradwire
@@ -19,8 +20,8 @@ setup: ## Set up what is missing: Debian and Python packages, the virtual lab's 
 data: setup ## Fetch the data sets' stand-ins into the cache, where the real ones are absent
 	@$(GRADWIRE) data
 
-sweep: data ## Run a sweep (SWEEP=sweeps/default.yaml LAB=auto|virtual|host) into runs/, with its figures
-	@$(GRADWIRE) sweep $(SWEEP) $(if $(LAB),--lab $(LAB))
+sweep: data ## Run a sweep (SWEEP=sweeps/default.yaml LAB=auto|virtual|host CONTAINERS=none|docker) into runs/, with its figures
+	@$(GRADWIRE) sweep $(SWEEP) $(if $(LAB),--lab $(LAB)) $(if $(CONTAINERS),--containers $(CONTAINERS))
 
 test: setup ## Run all the tests that this machine allows (TESTS='tests/shaping -k tree' for some)
 	@$(GRADWIRE) data || echo 'data: absent, so the tests that need it are skipped'

@@ -20,6 +20,7 @@ PARTS = ("compute", "encode", "communicate", "decode", "apply")
 SETTING = ("lab", "topology", "workers", "workload", "device", "compute_scale")
 # Columns that make a setting only where cells that are otherwise equal differ in them.
 EXTRA_SETTING = (
+    "containers",
     "batch_size",
     "arity",
     "trunk_bit_per_s",

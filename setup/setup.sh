@@ -80,7 +80,7 @@ make_products() {
 
 content() {
   { cat pyproject.toml setup/* testbed/{apt,cache}.py testbed/labs/{native.py,virtual/{*.config,kernel*.py,__main__.py}} &&
-    find testbed topologies shaping -name '*.c' -print0 | sort -z | xargs -0 cat &&
+    find testbed topologies shaping containers -name '*.c' -print0 | sort -z | xargs -0 cat &&
     echo "$checkout ${GRADWIRE_CACHE:-} ${XDG_CACHE_HOME:-} $HOME" && python3 --version; } | sha256sum
 }
 

@@ -21,6 +21,9 @@ class OwnLinks:
     loss: float | None = None
 
 
+CUDA = "cuda"  # the device whose work a GPU of this machine does
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """An emulated network: a topology and the shaping of its links. Cells with equal networks share one probe."""
@@ -77,8 +80,41 @@ class Steps:
 
 # Keys that are younger than the first runs. At these values they are no part of a cell's identity, so that results of
 # before they were there keep their names.
-_YOUNGER: Final[Mapping[str, Any]] = {"slow_worker": None, "schedule": []}
+_YOUNGER: Final[Mapping[str, Any]] = {"slow_worker": None, "schedule": [], "containers": None}
 _YOUNGER_OF_NETWORK: Final[Mapping[str, Any]] = {"own_links": []}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Containers:
+    """Containers as the hosts of workers; limits are each worker's own."""
+
+    engine: str = "docker"
+    image: str | None = None  # None: one of this machine's own files
+    cpus: float | None = None  # processor time per time; None: no limit
+    memory_bytes: int | None = None  # None: no limit
+
+    @property
+    def words(self) -> str:
+        """Engine, image and limits for people: `docker, 0.5 cpus, 512 MiB`."""
+        words = [self.engine, self.image]
+        words += [] if self.cpus is None else [f"{self.cpus:g} cpus"]
+        words += [] if self.memory_bytes is None else [f"{self.memory_bytes / 2**20:g} MiB"]
+        return ", ".join(word for word in words if word)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosting:
+    """What workers run in. Cells of one hosting can share hosts; any other needs its own."""
+
+    containers: Containers | None = None  # None: processes in network namespaces
+    gpus: bool = False  # whether containers are given GPUs
+
+    @property
+    def name(self) -> str:
+        """A short name; empty for namespaces."""
+        if self.containers is None:
+            return ""
+        return f"{self.containers.engine}-{_digest(dataclasses.asdict(self))[:8]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +138,7 @@ class Cell:
     seed: int = 1
     slow_worker: SlowWorker | None = None
     schedule: tuple[Change, ...] = ()  # in the order of time; the same in every repetition
+    containers: Containers | None = None  # of the host lab; None: processes in network namespaces
 
     def to_json(self) -> dict[str, Any]:
         """The cell as plain JSON values; `from_json` restores an equal cell."""
@@ -112,7 +149,7 @@ class Cell:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Cell:
         """The cell that `to_json` wrote."""
-        slow = values.get("slow_worker")
+        slow, containers = values.get("slow_worker"), values.get("containers")
         return cls(
             **dict(values)
             | {
@@ -120,6 +157,7 @@ class Cell:
                 "steps": Steps(**values["steps"]),
                 "slow_worker": None if slow is None else SlowWorker(**slow),
                 "schedule": tuple(Change(**change) for change in values.get("schedule", ())),
+                "containers": None if containers is None else Containers(**containers),
             }
         )
 
@@ -128,9 +166,18 @@ class Cell:
         """Sixteen hexadecimal digits of the cell's content: the name of its result file."""
         values = _without(self.to_json(), _YOUNGER)
         values["network"] = _without(values["network"], _YOUNGER_OF_NETWORK)
-        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return _digest(values)[:16]
+
+    @property
+    def hosting(self) -> Hosting:
+        """What its workers run in."""
+        return Hosting(containers=self.containers, gpus=self.containers is not None and self.device == CUDA)
 
 
 def _without(values: Mapping[str, Any], absent: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in absent or value != absent[key]}
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Removes what a killed run left behind: guests and spool folders, found by Gradwire's own names only.
+"""Removes what a killed run left behind: guests, containers, spool folders, found by Gradwire's own names only.
 
 A run owns a spool folder `gradwire-<run id>` in the runtime folder, which says in `owner.json` which process
-made it. Its guests carry `gradwire.lane=<run id>` and the spool folder's path on their command line. Both are
-left over once that process is gone.
+made it. Its guests carry `gradwire.lane=<run id>` and the spool folder's path on their command line, its containers
+the path on a label. All are left over once that process is gone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+import containers
+from containers.abandoned import LeftContainer
 from testbed.cache import runtime_folder
 
 SPOOL_PREFIX = "gradwire-"
@@ -29,13 +31,19 @@ _TERMINATION_S = 5.0
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something of a run whose process is gone: a spool folder, or a guest."""
+    """Something of a run whose process is gone: a spool folder, a guest, a container."""
 
-    what: Path | psutil.Process
+    what: Path | psutil.Process | LeftContainer
 
     def __str__(self) -> str:
         """A few words that name it."""
-        return f"spool folder {self.what}" if isinstance(self.what, Path) else f"guest process {self.what.pid}"
+        match self.what:
+            case Path():
+                return f"spool folder {self.what}"
+            case LeftContainer(name=name):
+                return f"container {name}"
+            case _:
+                return f"guest process {self.what.pid}"
 
 
 def claim(run_id: str | None = None) -> Path:
@@ -60,17 +68,21 @@ def remove(spool: Path) -> None:
 
 
 def leftovers() -> list[Leftover]:
-    """The guests and spool folders, of this user, whose run is gone."""
+    """The guests, containers and spool folders, of this user, whose run is gone."""
     spools = [path for path in runtime_folder().glob(f"{SPOOL_PREFIX}*") if path.is_dir()]
     guests = [Leftover(process) for process, spool in _guests() if not _is_owned(spool)]
-    return guests + [Leftover(spool) for spool in spools if not _is_owned(spool)]
+    left = [Leftover(container) for container in containers.leftovers(_is_owned)]
+    return guests + left + [Leftover(spool) for spool in spools if not _is_owned(spool)]
 
 
 def reap() -> list[str]:
     """Remove every leftover; what was removed, in words."""
     found = leftovers()
     _end([leftover.what for leftover in found if isinstance(leftover.what, psutil.Process)])
-    for leftover in found:  # after the guests, which may still write there
+    for leftover in found:
+        if isinstance(leftover.what, LeftContainer):
+            leftover.what.remove()
+    for leftover in found:  # after guests and containers, which may still write there
         if isinstance(leftover.what, Path):
             remove(leftover.what)
     return [str(leftover) for leftover in found]

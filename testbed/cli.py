@@ -14,6 +14,7 @@ from testbed.labs import registry as labs
 FAULT, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
 FOLDER = click.Path(path_type=Path, file_okay=False)
 LAB = click.Choice(["auto", *labs.names()])
+CONTAINERS = click.Choice(["none", "docker"])
 
 
 def main() -> None:
@@ -64,9 +65,12 @@ def cli() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--run", type=FOLDER, help="Folder of the results.  [default: runs/NAME]")
 @click.option("--lab", type=LAB, help="Where the networks are emulated, in the place of what FILE says.")
+@click.option("--containers", type=CONTAINERS, help="What workers of lab host run in, in the place of what FILE says.")
 @click.option("--only", multiple=True, metavar="KEY=VALUE", help="Only the cells with this value; repeatable.")
 @click.option("--jobs", type=int, help="Lanes side by side.  [default: one a core, as memory allows]")
-def sweep(file: Path, run: Path | None, lab: str | None, only: tuple[str, ...], jobs: int | None) -> int:
+def sweep(
+    file: Path, run: Path | None, lab: str | None, containers: str | None, only: tuple[str, ...], jobs: int | None
+) -> int:
     """Measure a sweep FILE, or go on with it.
 
     \b
@@ -78,7 +82,8 @@ def sweep(file: Path, run: Path | None, lab: str | None, only: tuple[str, ...], 
 
     from testbed.sweep import Request, run_sweep
 
-    return run_sweep(Request(file=file, run=run, lab=lab, only=only, jobs=jobs), labs, Console(highlight=False))
+    request = Request(file=file, run=run, lab=lab, containers=containers, only=only, jobs=jobs)
+    return run_sweep(request, labs, Console(highlight=False))
 
 
 @cli.command()

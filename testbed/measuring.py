@@ -147,9 +147,9 @@ class Session:
 
 
 def in_order(cells: Iterable[Cell]) -> list[Cell]:
-    """Cells of one topology and size together, for which workers start once; within them, of one network."""
+    """Cells of one topology, size and hosting together, for which workers start once; within them, of one network."""
     groups: dict[Any, dict[Any, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
         network = cell.network
-        groups[cell.lab, network.topology, network.arity, network.workers][network].append(cell)
+        groups[cell.lab, network.topology, network.arity, network.workers, cell.hosting][network].append(cell)
     return [cell for networks in groups.values() for group in networks.values() for cell in group]

@@ -34,6 +34,7 @@ class Request:
     file: Path
     run: Path | None = None  # default: runs/NAME
     lab: str | None = None  # in the place of what the file says
+    containers: str | None = None  # in the place of what the file says
     only: Sequence[str] = ()  # KEY=VALUE
     jobs: int | None = None  # lanes side by side; default: one a core, as far as memory allows
 
@@ -95,7 +96,7 @@ def _plan(request: Request, labs: Labs, complete: Catalogue, say: Say) -> Plan:
             chosen.append(name)
         return chosen[0]
 
-    plan = load_plan(request.file, lab_when_auto, complete, lab=request.lab)
+    plan = load_plan(request.file, lab_when_auto, complete, lab=request.lab, containers=request.containers)
     for line in (*(f"warning: {text}" for text in plan.warnings), *describe_delays(plan.cells)):
         say(line)
     return plan
@@ -133,5 +134,6 @@ def _command(request: Request, run: RunFolder) -> str:
     """The command that goes on with this sweep."""
     words = ["gradwire", "sweep", str(request.file), "--run", str(run.path)]
     words += [] if request.lab is None else ["--lab", request.lab]
+    words += [] if request.containers is None else ["--containers", request.containers]
     words += [word for text in request.only for word in ("--only", text)]
     return shlex.join(words if request.jobs is None else [*words, "--jobs", str(request.jobs)])

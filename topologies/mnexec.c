@@ -1,10 +1,11 @@
 /* mnexec: start a program in a network namespace, as Mininet's nodes ask for it.
  *
- *   mnexec [-c] [-d] [-n] [-p] [-a PID] [-g GROUP] [-r PRIORITY] [PROGRAM [ARGUMENT]...]
+ *   mnexec [-f FD] [-c] [-d] [-n] [-p] [-a PID] [-g GROUP] [-r PRIORITY] [PROGRAM [ARGUMENT]...]
  *
  *   -c  close all file descriptors but standard input, output and error
  *   -d  detach from the terminal: become the leader of a new session
  *   -n  enter a new network namespace and a new mount namespace, with a /sys that shows the former
+ *   -f  enter the network namespace of descriptor FD, and a new mount namespace with a /sys that shows it
  *   -p  print byte 1 and the process id on a line: the namespace exists when the line appears
  *   -a  enter the network and mount namespaces of process PID
  *   -g  join control group GROUP
@@ -60,11 +61,21 @@ static void detach(void) {
     if (setsid() < 0) fail("setsid");
 }
 
-static void new_namespace(void) {
-    if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) fail("a new network namespace");
+static void show_namespace(void) {
     /* Mounts made here stay here; those of the machine still arrive. */
     if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) fail("private mounts");
     if (mount("sysfs", "/sys", "sysfs", 0, NULL) < 0) fail("mounting /sys");
+}
+
+static void new_namespace(void) {
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) fail("a new network namespace");
+    show_namespace();
+}
+
+static void enter_descriptor(int fd) {
+    if (setns(fd, CLONE_NEWNET) < 0) fail("entering the network namespace of a descriptor");
+    if (unshare(CLONE_NEWNS) < 0) fail("a new mount namespace");
+    show_namespace();
 }
 
 static void enter(long pid, const char *kind, int type) {
@@ -109,11 +120,12 @@ static void real_time(long priority) {
 
 int main(int argc, char *argv[]) {
     int option;
-    while ((option = getopt(argc, argv, "+cdnpa:g:r:v")) != -1) {
+    while ((option = getopt(argc, argv, "+cdnpf:a:g:r:v")) != -1) {
         switch (option) {
         case 'c': close_descriptors(); break;
         case 'd': detach(); break;
         case 'n': new_namespace(); break;
+        case 'f': enter_descriptor((int)number(optarg, "-f")); break;
         case 'p': printf("\001%d\n", getpid()); fflush(stdout); break;
         case 'a': attach(number(optarg, "-a")); break;
         case 'g': join_group(optarg); break;

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,10 +56,11 @@ class RunningNetwork:
             node.terminate()
 
 
-def start(topology: Topology) -> RunningNetwork:
+def start(topology: Topology, host: Callable[..., WorkerHost] = WorkerHost) -> RunningNetwork:
     """Bring a topology up: hosts, bridges, links, addresses, static neighbours and routes, TCP settings.
 
-    Needs root in the current user namespace, and `mnexec` on PATH (`topologies.mnexec.build`).
+    `host` makes a worker's host, as Mininet calls it: with the node's name and parameters. Needs root in the current
+    user namespace, and `mnexec` on PATH (`topologies.mnexec.build`).
 
     Raises:
         LabError: a part cannot be made; what had been made is gone again.
@@ -72,7 +73,7 @@ def start(topology: Topology) -> RunningNetwork:
     wiring = derive(topology)
     mininet = Mininet(
         topo=topology,
-        host=WorkerHost,
+        host=host,
         switch=Bridge,
         link=VethLink,
         intf=QuietInterface,

@@ -29,17 +29,25 @@ class PatientNode(Node):  # type: ignore[misc]  # Mininet has no types
 
     _netlink: Netlink | None = None
 
+    @property
+    def namespace_descriptor(self) -> int | None:
+        """The network namespace that the node's shell enters; None: it makes one of its own."""
+        return None
+
     def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802
-        """Start the shell in a namespace of its own, and return at once."""
-        options = (mnopts or "-cd") + ("np" if self.inNamespace else "p")
-        command = ["mnexec", options, "env", f"PS1={PROMPT}", "bash", "--norc", "--noediting"]
+        """Start the shell in the node's namespace, and return at once."""
+        namespace = self.namespace_descriptor
+        entering = [] if namespace is None else ["-f", str(namespace)]
+        options = (mnopts or "-cd") + ("np" if self.inNamespace and namespace is None else "p")
+        command = ["mnexec", *entering, options, "env", f"PS1={PROMPT}", "bash", "--norc", "--noediting"]
         self.master, self.slave = pty.openpty()
         self.shell = self._popen(
             [*command, "-is", f"mininet:{self.name}"],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
-            close_fds=False,
+            close_fds=namespace is not None,
+            pass_fds=() if namespace is None else (namespace,),
         )
         self.stdin = self.stdout = os.fdopen(self.master, "r")
         self.pid = self.shell.pid

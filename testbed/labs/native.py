@@ -29,6 +29,8 @@ HELPERS = (
         flags=("-shared", "-fPIC"),
     ),
     Helper(source=_CHECKOUT / "testbed/session/join_rank.c", name="join_rank"),
+    # Static: whatever image it is in has what it needs
+    Helper(source=_CHECKOUT / "containers/container_init.c", name="container_init", flags=("-static",)),
     Helper(source=_CHECKOUT / "topologies/mnexec.c", name="mnexec"),
     Helper(source=_CHECKOUT / "shaping/delay_line.c", name="delay_line", flags=("-lm",)),
     Helper(source=_CHECKOUT / "testbed/labs/host/stay_awake.c", name="stay_awake", flags=("-pthread",)),

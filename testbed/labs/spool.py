@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.cell import Cell, Network
+from testbed.cell import Cell, Hosting, Network
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Batch:
-    """Cells on one network."""
+    """Cells on one network, of one hosting; there is one at least."""
 
     network: Network
     tasks: Sequence[Task]
@@ -34,7 +34,9 @@ class Batch:
     @property
     def group(self) -> str:
         """Batches of one group need the same hosts and links: only the shaping differs."""
-        return f"{self.network.topology}{self.network.arity or ''}-{self.network.workers}"
+        hosting = self.tasks[0].cell.hosting.name
+        words = [f"{self.network.topology}{self.network.arity or ''}", str(self.network.workers), hosting]
+        return "-".join(word for word in words if word)
 
 
 class Spool:
@@ -141,8 +143,8 @@ class EventReader:
 
 
 def batches_of(tasks: Sequence[Task]) -> list[Batch]:
-    """One batch per network, in the order of first appearance."""
-    by_network: dict[Network, list[Task]] = {}
+    """One batch per network and hosting, in the order of first appearance."""
+    by_place: dict[tuple[Network, Hosting], list[Task]] = {}
     for task in tasks:
-        by_network.setdefault(task.cell.network, []).append(task)
-    return [Batch(network, tuple(of_network)) for network, of_network in by_network.items()]
+        by_place.setdefault((task.cell.network, task.cell.hosting), []).append(task)
+    return [Batch(network, tuple(of_place)) for (network, _), of_place in by_place.items()]

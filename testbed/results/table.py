@@ -88,7 +88,15 @@ def _declared(cell: Cell) -> dict[str, Any]:
     same = ("algorithm", "codec", "graph", "workload", "batch_size", "device", "compute_scale", "gradients",
             "full_epoch", "seed")  # fmt: skip
     slow = {"straggler": describe_straggler(cell) or NONE, "schedule": describe_schedule(cell.schedule) or NONE}
-    return {"cell": cell.id, "lab": cell.lab, **network, **{key: own[key] for key in same}, **options, **slow}
+    return {
+        "cell": cell.id,
+        "lab": cell.lab,
+        "containers": NONE if cell.containers is None else cell.containers.words,
+        **network,
+        **{key: own[key] for key in same},
+        **options,
+        **slow,
+    }
 
 
 def _measured(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:

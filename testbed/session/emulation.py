@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from shaping.plan import LinkShaping
 from shaping.probe import Tolerance
+from testbed.cell import Hosting
+from testbed.errors import LabError
+from testbed.session.hosts import Hosts
 from topologies.wiring import Wiring
 
 
@@ -36,6 +39,10 @@ class LinkShaper(Protocol):
         """Give up what the shaper holds."""
 
 
+def _no_containers(hosting: Hosting) -> Hosts:
+    raise LabError(f"this lab has no containers, and a cell asks for {hosting.name}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Emulation:
     """A lab's way to emulate a network."""
@@ -44,3 +51,4 @@ class Emulation:
     tolerance: Tolerance
     real_time: bool  # the machine's speed limits what it can emulate
     super_packet_s: float  # the longest time that a super-packet may take at a link's rate
+    containers: Callable[[Hosting], Hosts] = _no_containers  # makes the hosts of cells that ask for containers

@@ -25,8 +25,8 @@ from pathlib import Path
 DESCRIPTORS = 4  # standard input, output, error; PMI_FD
 CLONE_NEWNET = 0x40000000
 PR_SET_TIMERSLACK = 29
-# The emulated hosts by rank, comma separated; each is `pid:interface`, a process in its network namespace and the
-# interface that carries its address.
+# The emulated hosts by rank, comma separated; each is `pid:interface`, a process in its network namespace (nothing
+# where this server is in it already) and the interface that carries its address.
 HOSTS_VARIABLE = "GRADWIRE_HOSTS"
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -70,7 +70,8 @@ def _become_worker(environment: dict[str, str], fds: list[int], work: Callable[[
     os.set_inheritable(fds[3], True)
     if hosts := environment.get(HOSTS_VARIABLE):
         pid, interface = hosts.split(",")[int(environment["PMI_RANK"])].split(":")
-        enter_network_namespace(int(pid))
+        if pid:
+            enter_network_namespace(int(pid))
         os.environ["FI_TCP_IFACE"] = interface
     return work()
 

@@ -5,7 +5,9 @@
  * mpiexec must see a child of its own, though, and gives it PMI_FD, the socket to MPI's process manager. Both travel
  * over a Unix socket: the environment as NUL-separated bytes, the descriptors as ancillary data.
  *
- *   join_rank SOCKET
+ *   join_rank SOCKET...
+ *
+ * Of several sockets, where each rank has a fork server of its own, the rank takes the one at its place.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -67,14 +69,26 @@ static void send_environment(int fd) {
     }
 }
 
+/* The socket of this rank's fork server. */
+static const char *own_socket(int sockets, char **paths) {
+    if (sockets == 1) return paths[0];
+    const char *rank = getenv("PMI_RANK");
+    int place = rank ? atoi(rank) : -1;
+    if (place < 0 || place >= sockets) {
+        fprintf(stderr, "join_rank: PMI_RANK is %s, and there are %d sockets\n", rank ? rank : "not set", sockets);
+        exit(1);
+    }
+    return paths[place];
+}
+
 int main(int argc, char **argv) {
-    if (argc != 2) {
-        fprintf(stderr, "usage: join_rank SOCKET\n");
+    if (argc < 2) {
+        fprintf(stderr, "usage: join_rank SOCKET...\n");
         return 2;
     }
     uint32_t size = 0;
     for (char **entry = environ; *entry; entry++) size += (uint32_t)strlen(*entry) + 1;
-    int fd = connect_to(argv[1]);
+    int fd = connect_to(own_socket(argc - 1, argv + 1));
     send_header(fd, size);
     send_environment(fd);
     int32_t status = 1;

@@ -7,10 +7,7 @@ workers themselves after a failure, or when they are worn out.
 from __future__ import annotations
 
 import functools
-import os
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,10 +21,11 @@ from shaping.plan import plan as shaping_plan
 from shaping.probe import probe as probe_network
 from shaping.schedule import scheduled
 from testbed import profiles
-from testbed.cell import Cell, Network
+from testbed.cell import Cell, Hosting, Network
 from testbed.errors import LabError, UserError
 from testbed.profiles import compute_draws
 from testbed.session.emulation import Emulation, LinkShaper
+from testbed.session.hosts import Hosts, NamespaceHosts
 from testbed.session.link_schedule import LinkSchedule
 from testbed.session.measure import Measurement, merge_document
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
@@ -51,8 +49,6 @@ class Session:
         self, *, folder: Path, native: Path, environment: Mapping[str, str], emit: Emit, emulation: Emulation
     ) -> None:
         self.group: str | None = None
-        self._folder = folder
-        self._native = native
         self._environment = environment
         self._emit = emit
         self._emulation = emulation
@@ -63,8 +59,8 @@ class Session:
         self._cell_id = self._phase = ""  # of the cell under way
         self._took_s: dict[str, dict[str, float]] = {}  # by group: what was done to its network, and for how long
         self._times: dict[str, float] = {}  # those of the network that is up
-        self._socket = folder / "fork-server"
-        self._fork_server = self._start_fork_server()
+        self._namespaces = NamespaceHosts(folder=folder, native=native, environment=environment)
+        self._hosts: Hosts = self._namespaces
 
     def __enter__(self) -> Self:
         return self
@@ -72,46 +68,38 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start_fork_server(self) -> subprocess.Popen[bytes]:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "testbed.session.fork_server", str(self._socket)],
-            env={**os.environ, **self._environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
-        assert server.stdout is not None
-        if server.stdout.readline() != b"ready\n":
-            raise LabError("the fork server did not start; its error is on the console above")
-        return server
-
     def close(self) -> None:
         """Take everything down."""
         self._take_down()
-        self._fork_server.kill()
-        self._fork_server.wait()
+        self._namespaces.end()
 
     def run(self, group: str, network: Network, tasks: Sequence[Task]) -> None:
-        """Measure cells on one network. Every cell ends in a `finished` or a `failed` event."""
+        """Measure cells on one network. Every cell ends in a `finished` or a `failed` event.
+
+        They share a hosting. A host that ends takes the cell under way along; the others run on hosts made anew.
+        """
         left = list(tasks)
         try:
-            self._bring_up(group, network)
-            probe = self._shape(network)
             while left:
-                self._run_cell(*left[0], probe)
-                left.pop(0)
+                self._bring_up(group, network, left[0][0].hosting)
+                probe = self._shape(network)
+                while left and self.group is not None:
+                    self._run_cell(*left[0], probe)
+                    left.pop(0)
         except (LabError, UserError) as error:
             for cell, _ in left:
                 self._emit("failed", cell_id=cell.id, reason=str(error))
 
-    def _bring_up(self, group: str, network: Network) -> None:
-        if group == self.group:
+    def _bring_up(self, group: str, network: Network, hosting: Hosting) -> None:
+        if group == self.group and self._hosts.lost() is None:
             return
         self._take_down()
         self._emit("note", text=f"bringing up {group}")
         topology = registry.make(network.topology, workers=network.workers, arity=network.arity)
         self._times = self._took_s.setdefault(group, {})
+        self._hosts = self._namespaces if hosting.containers is None else self._emulation.containers(hosting)
         with self._timed("up_s"):
-            self._network = networks.start(topology)
+            self._network = self._hosts.start(topology)
         wiring = self._network.wiring
         nodes = (*wiring.workers, *wiring.switches)
         self._shaper = self._emulation.shaper(wiring, {node: self._network.pid(node) for node in nodes})
@@ -126,6 +114,9 @@ class Session:
                 if self._shaper is not None:
                     self._shaper.close()
                 self._network.stop()
+                self._hosts.close()
+        else:
+            self._hosts.close()
         self._shaper = self._network = self.group = None
 
     @contextmanager
@@ -170,9 +161,13 @@ class Session:
             self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed
             document = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
+            lost = self._hosts.lost()
             self._dismiss_workers()
-            self._restore(cell)
-            self._emit("failed", cell_id=cell.id, reason=str(error))
+            if lost is not None:
+                self._take_down()
+            else:
+                self._restore(cell)
+            self._emit("failed", cell_id=cell.id, reason=str(error) if lost is None else f"{error}: {lost}")
         except LabError:
             self._dismiss_workers()  # they may be in the midst of their steps
             raise
@@ -195,13 +190,14 @@ class Session:
     def _launch_workers(self) -> WorkerGroup:
         assert self._network is not None
         wiring = self._network.wiring
-        hosts = [
-            (pid, addressing.address(wiring, rank).interface) for rank, pid in enumerate(self._network.worker_pids)
+        places = [
+            (self._hosts.namespace(self._network, rank), addressing.address(wiring, rank).interface)
+            for rank in range(len(wiring.workers))
         ]
         return WorkerGroup(
-            hosts=hosts,
-            rank_command=[str(self._native / "join_rank"), str(self._socket)],
-            folder=self._folder,
+            hosts=places,
+            rank_command=self._hosts.rank_command(),
+            folder=self._hosts.folder,
             environment=self._environment,
             on_step=self._say_step,
         )

@@ -43,13 +43,14 @@ class WorkerFailure(LabError):  # noqa: N818 (the word of the event and the docu
 class WorkerGroup:
     """MPI ranks, one in the network namespace of each host. Closing the group ends every process of it.
 
-    `hosts` are, by rank, a process in the host's namespace and the interface with its address.
+    `hosts` are, by rank, a process in the host's namespace (None where the worker begins in it) and the interface with
+    its address. `folder` is one in which workers reach sockets.
     """
 
     def __init__(
         self,
         *,
-        hosts: Sequence[tuple[int, str]],
+        hosts: Sequence[tuple[int | None, str]],
         rank_command: Sequence[str],
         folder: Path,
         environment: Mapping[str, str],
@@ -58,10 +59,11 @@ class WorkerGroup:
         self._on_step = on_step
         control = folder / f"control-{time.monotonic_ns()}"
         self._listener = Listener(str(control), family="AF_UNIX", backlog=len(hosts))
+        control.chmod(0o777)  # workers may be another user; who may come near is the folder's affair
         self._log = (folder / "mpiexec.log").open("ab")
         variables = MPI_VARIABLES | {
             CONTROL_VARIABLE: str(control),
-            HOSTS_VARIABLE: ",".join(f"{pid}:{interface}" for pid, interface in hosts),
+            HOSTS_VARIABLE: ",".join(f"{pid or ''}:{interface}" for pid, interface in hosts),
         }
         self._mpiexec = subprocess.Popen(
             [self._mpiexec_path(), "-launcher", "fork", "-n", str(len(hosts)), *rank_command],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -15,8 +15,11 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from testbed.cell import Steps
+from testbed.cell import Containers, Steps
+from testbed.specification.values import Size
 
+LEAST_CPUS: Final = 0.01  # the least that Docker takes
+LEAST_MEMORY_BYTES: Final = 256 * 2**20  # Python with torch
 CONTRACT: Final = Steps()  # the measurement contract's minima are the defaults
 
 
@@ -29,15 +32,17 @@ class Strict(BaseModel):
 class _NameAlone:
     """Lets `ring` stand for `{name: ring}`, in the file and in the JSON schema."""
 
+    def __init__(self, key: str = "name") -> None:
+        self._key = key
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(_as_mapping, handler(source))
+        return core_schema.no_info_before_validator_function(self._as_mapping, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, handler(schema)]}
 
-
-def _as_mapping(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    def _as_mapping(self, value: Any) -> Any:
+        return {self._key: value} if isinstance(value, str) else value
 
 
 class TopologyChoice(Strict):
@@ -75,6 +80,35 @@ class AlgorithmChoice(_WithOptions):
 
 Topology = Annotated[TopologyChoice, _NameAlone()]
 Algorithm = Annotated[AlgorithmChoice, _NameAlone()]
+
+
+class ContainersChoice(Strict):
+    """`none`, `docker`, or `{engine: docker, cpus: 1, memory: 1 GiB}`."""
+
+    engine: Literal["none", "docker"] = Field(description="none: workers are processes in network namespaces")
+    image: str | None = Field(None, min_length=1, description="with Gradwire in it; default: this machine's own files")
+    cpus: Annotated[float, Field(strict=True, ge=LEAST_CPUS, allow_inf_nan=False)] | None = Field(
+        None, description="processor time of each worker: 0.5 is half a core; default: no limit"
+    )
+    memory: Size | None = Field(None, description="of each worker; default: no limit")
+
+    @model_validator(mode="after")
+    def _none_has_no_options(self) -> ContainersChoice:
+        given = [key for key in ("image", "cpus", "memory") if getattr(self, key) is not None]
+        if self.engine == "none" and given:
+            raise ValueError(f"none has no {given[0]}: leave it out, or write engine: docker")
+        if self.memory is not None and self.memory < LEAST_MEMORY_BYTES:
+            raise ValueError(f"memory {self.memory} bytes does not hold a worker: give at least `256 MiB`")
+        return self
+
+    def resolved(self) -> Containers | None:
+        """The cell's containers; None for `none`."""
+        if self.engine == "none":
+            return None
+        return Containers(engine=self.engine, image=self.image, cpus=self.cpus, memory_bytes=self.memory)
+
+
+ContainersOrName = Annotated[ContainersChoice, _NameAlone("engine")]
 
 
 class StepsChoice(Strict):

@@ -90,6 +90,7 @@ def _cell(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
         seed=point["seed"],
         slow_worker=straggler and straggler.slow_worker,
         schedule=point["schedule"],
+        containers=point["containers"].resolved(),
     )
 
 

@@ -30,17 +30,20 @@ def load_plan(
     complete: catalogue.Catalogue = catalogue.installed,
     *,
     lab: str | None = None,
+    containers: str | None = None,
 ) -> Plan:
     """The plan in a sweep file. UserError names the file and the key that is wrong, before anything starts.
 
-    `lab_when_auto` says which lab `auto` is here; `complete` fills in and checks names and options; `lab`, if
-    given, takes the place of every lab that the file names.
+    `lab_when_auto` says which lab `auto` is here; `complete` fills in and checks names and options; `lab` and
+    `containers`, if given, take the place of all that the file names.
     """
     source = str(path)
     text = read_text(path)
     sweep = parse(text, source)
     if lab is not None:
         sweep = sweep.in_lab(lab)
+    if containers is not None:
+        sweep = sweep.in_containers(containers)
     expansion = expand(sweep, lab_when_auto, source)
     completed = [_checked(cell, complete, source) for cell in expansion.cells]
     cells = list({cell.id: cell for cell in completed}.values())

@@ -14,7 +14,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from testbed.errors import UserError
-from testbed.specification.choices import StepsChoice, Strict, TopologyChoice
+from testbed.specification.choices import ContainersChoice, StepsChoice, Strict, TopologyChoice
 from testbed.specification.dynamics import ChangeChoice, StragglerChoice
 from testbed.specification.sweep_file import Block, SweepFile
 
@@ -34,6 +34,7 @@ _WORDING: Final = {
     "model_type": "is {input!r}: it must be a mapping",
 }
 _NESTED: Final[Mapping[str, type[Strict]]] = {
+    "containers": ContainersChoice,
     "steps": StepsChoice,
     "topology": TopologyChoice,
     "straggler": StragglerChoice,

@@ -15,6 +15,7 @@ Rule = Callable[[Cell], str | None]
 # with deviation J: a link's mean is L/4 and its deviation J/2, so L >= 8 J keeps four deviations above zero.
 JITTERS_IN_A_LATENCY: Final = 8
 MOST_REPETITIONS_OF_A_SCHEDULE: Final = 32
+CONTAINER_LAB: Final = "host"
 # Where the labs' fidelity is checked. Outside of it a cell is measured all the same, and a warning says so.
 CHECKED_RATES_BIT_PER_S: Final = (5e6, 10e9)
 CHECKED_LATENCIES_S: Final = (0.1e-3, 100e-3)
@@ -81,12 +82,23 @@ def a_schedule_has_few_repetitions(cell: Cell) -> str | None:
     )
 
 
+def containers_are_real_time(cell: Cell) -> str | None:
+    """A guest of the virtual lab runs on its own kernel, which no container engine of the machine knows."""
+    if cell.containers is None or cell.lab == CONTAINER_LAB:
+        return None
+    return (
+        f"containers is {cell.containers.engine}, which lab {CONTAINER_LAB} has, and the lab is {cell.lab}: "
+        f"use --lab {CONTAINER_LAB} (or `lab: {CONTAINER_LAB}`), or containers: none"
+    )
+
+
 RULES: Final[Sequence[Rule]] = (
     delays_stay_positive,
     queue_passes_a_frame,
     ranks_exist,
     a_straggler_is_slower,
     a_schedule_has_few_repetitions,
+    containers_are_real_time,
 )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from testbed.cell import Cell
 from testbed.errors import UserError
-from testbed.specification.choices import AlgorithmChoice, CodecChoice, TopologyChoice
+from testbed.specification.choices import AlgorithmChoice, CodecChoice, ContainersChoice, TopologyChoice
 from testbed.specification.dynamics import StragglerChoice
 from testbed.specification.reading import parse_block, parse_yaml
 from testbed.specification.sweep_file import Axes
@@ -34,9 +35,19 @@ def _straggler(wanted: StragglerChoice | None, cell: Cell) -> bool:
     return cell.slow_worker == slow_worker and cell.network.own_links == ((own_links,) if own_links else ())
 
 
+def _containers(wanted: ContainersChoice, cell: Cell) -> bool:
+    """By engine, and by the image and the limits that are given: `docker` matches any container."""
+    asked, has = wanted.resolved(), cell.containers
+    if asked is None or has is None:
+        return asked is has
+    given = {key: value for key, value in dataclasses.asdict(asked).items() if value is not None}
+    return given.items() <= dataclasses.asdict(has).items()
+
+
 # How the value of a key is found in a cell. Keys that are absent are attributes of the cell by the same name.
 _MATCHES: Final[Mapping[str, Callable[[Any, Cell], bool]]] = {
     "lab": lambda wanted, cell: wanted in ("auto", cell.lab),
+    "containers": _containers,
     "topology": _topology,
     "workers": lambda wanted, cell: bool(wanted == cell.network.workers),
     "bandwidth": lambda wanted, cell: bool(wanted == cell.network.bandwidth_bit_per_s),

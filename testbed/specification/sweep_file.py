@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from testbed.specification.choices import Algorithm, Codec, StepsChoice, Strict, Topology
+from testbed.specification.choices import (
+    Algorithm,
+    Codec,
+    ContainersChoice,
+    ContainersOrName,
+    StepsChoice,
+    Strict,
+    Topology,
+)
 from testbed.specification.dynamics import Schedule, Straggler
 from testbed.specification.values import Axis, Jitter, Latency, Loss, Queue, QueueLimit, Rate
 
@@ -19,6 +27,11 @@ class Axes(Strict):
     """The keys that may be lists. A file's cells are the product of all their values."""
 
     lab: Axis[Literal["auto", "virtual", "host"]] = Field(["auto"], description="where the network is emulated")
+    containers: Axis[ContainersOrName] = Field(
+        [{"engine": "none"}],
+        validate_default=True,
+        description="of the host lab: none, docker, or a mapping with engine, image and limits of each worker",
+    )
     topology: Axis[Topology] = Field(
         [{"name": "star"}], validate_default=True, description="ring, star, or tree with its arity"
     )
@@ -75,5 +88,12 @@ class SweepFile(Axes):
 
     def in_lab(self, lab: str) -> SweepFile:
         """The same sweep with all its cells in one lab. `exclude` is as it was: it leaves out, it declares none."""
-        include = [block.model_copy(update={"lab": [lab]}) for block in self.include]
-        return self.model_copy(update={"lab": [lab], "include": include})
+        return self._with("lab", lab)
+
+    def in_containers(self, engine: str) -> SweepFile:
+        """The same sweep with all its cells in containers of an engine, or in none. `exclude` is as it was."""
+        return self._with("containers", ContainersChoice.model_validate({"engine": engine}))
+
+    def _with(self, key: str, value: object) -> SweepFile:
+        include = [block.model_copy(update={key: [value]}) for block in self.include]
+        return self.model_copy(update={key: [value], "include": include})

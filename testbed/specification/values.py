@@ -101,4 +101,5 @@ Instant = Annotated[float, *_quantity(units.parse_time, _not_negative, "3 s", "5
 Down = Annotated[float, *_quantity(units.parse_time, _short_enough_down, "2 s", "300 ms")]
 Jitter = Annotated[float, *_quantity(units.parse_time, _not_negative, "0", "0.1 ms")]
 Loss = Annotated[float, *_quantity(units.parse_share, _survivable_loss, "0", "0.1 %")]
+Size = Annotated[int, *_quantity(units.parse_size, _positive, "512 MiB", "2 GiB")]
 Queue = Annotated[QueueLimit, *_quantity(_parse_queue, _passes_a_frame, "16 MiB", "64 KiB", "50 ms")]

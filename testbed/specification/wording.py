@@ -19,6 +19,8 @@ def describe(cell: Cell) -> str:
         format_time(network.latency_s),
         f"{cell.algorithm} {cell.codec}",
     ]
+    if cell.containers is not None:
+        words.append(f"containers {cell.containers.words}")
     if cell.compute_scale != 1:
         words.append(f"compute x{cell.compute_scale:g}")
     if straggler := describe_straggler(cell):

@@ -71,7 +71,7 @@ def machine(tmp_path: Path) -> Machine:
     checkout, programs = tmp_path / "checkout", tmp_path / "bin"
     shutil.copytree(CHECKOUT / "setup", checkout / "setup")
     shutil.copy(CHECKOUT / "pyproject.toml", checkout)
-    for part in ("testbed", "topologies", "shaping"):
+    for part in ("testbed", "topologies", "shaping", "containers"):
         shutil.copytree(CHECKOUT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
     programs.mkdir()
     for name, text in (("python3", PYTHON), ("dpkg-query", DPKG_QUERY), ("apt-get", APT_GET)):

@@ -5,12 +5,15 @@ Started as `python -m testbed.labs.host.inside SPOOL LANE NATIVE BACKEND`; see `
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
 
+import containers
 from testbed.labs.host.awake import awake_processors
 from testbed.labs.host.emulations import EMULATIONS
+from testbed.labs.native import blocking_progress
 from testbed.labs.spool import Spool
 from testbed.labs.station import work
 
@@ -22,8 +25,14 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     folder = spool / f"lane-{lane}"
     folder.mkdir(exist_ok=True)
+    emulation = dataclasses.replace(
+        EMULATIONS[backend](native),
+        containers=lambda hosting: containers.hosts(
+            hosting, spool=spool, folder=folder, native=native, environment=blocking_progress(native)
+        ),
+    )
     with awake_processors(native) as how:
-        work(Spool(spool), lane, native, folder, EMULATIONS[backend](native), {"processors": how})
+        work(Spool(spool), lane, native, folder, emulation, {"processors": how})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import containers
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.labs import native, recordings
@@ -28,16 +29,18 @@ class HostLab:
         self._recordings: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
         self._backend = ""
+        self._containers: dict[str, Any] = {}
 
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
-        """Compile the helpers if they are missing; record gradients that the cells replay.
+        """Compile the helpers, make the containers' image if they are missing; record gradients that the cells replay.
 
-        UserError where this machine cannot be a host lab.
+        UserError where this machine cannot be a host lab, or has not the containers that the cells ask for.
         """
         found = requirements.lacks()
         if (lack := requirements.missing(found)) is not None:
             raise UserError(lack)
         self._backend = str(requirements.backend(found))
+        self._containers = containers.prepare(cells, say)
         allow_cubic(say)
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)
@@ -47,8 +50,9 @@ class HostLab:
         return SESSION_BYTES + workers * WORKER_BYTES
 
     def provenance(self) -> dict[str, Any]:
-        """What delays packets, and what sessions said of themselves."""
-        return {"lab": self.name, "delays": self._backend, **self._facts}
+        """What delays packets, the containers' engine and images, and what sessions said of themselves."""
+        own = {"containers": self._containers} if self._containers else {}
+        return {"lab": self.name, "delays": self._backend, **own, **self._facts}
 
     def run(self, cells: Sequence[Cell], report: Report, stop: threading.Event, jobs: int) -> None:
         """See testbed.labs.lab.Lab.run. One lane, whatever `jobs`: two would slow each other."""

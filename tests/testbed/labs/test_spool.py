@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from testbed.cell import Cell, Network
+from testbed.cell import Cell, Containers, Network
 from testbed.labs.spool import Batch, EventReader, EventWriter, Spool, Task, batches_of
 
 
@@ -124,15 +124,29 @@ def test_a_batch_is_one_network_in_the_order_of_appearance() -> None:
 
 def test_batches_of_trees_with_other_arities_are_other_groups() -> None:
     groups = {
-        Batch(
+        Batch(network, [Task(cell(network=network), None)]).group
+        for arity in (2, 4)
+        for network in [
             Network(
                 topology="tree", workers=4, arity=arity, bandwidth_bit_per_s=1e6, latency_s=1e-3, queue_bytes=10_000
-            ),
-            [],
-        ).group
-        for arity in (2, 4)
+            )
+        ]
     }
     assert len(groups) == 2
+
+
+def test_cells_in_other_containers_are_other_batches_of_other_groups() -> None:
+    hosts: list[dict[str, Any]] = [
+        {},
+        {"containers": Containers()},
+        {"containers": Containers(cpus=0.5)},
+        {"containers": Containers(), "device": "cuda"},
+    ]
+    batches = batches_of([Task(cell(**more, seed=seed), None) for seed in (1, 2) for more in hosts])
+    assert [len(batch.tasks) for batch in batches] == [2, 2, 2, 2]
+    assert len({batch.group for batch in batches}) == 4
+    assert batches[0].group == "star-2"
+    assert not any("." in batch.group for batch in batches)  # it ends the group in a batch's file name
 
 
 def write(path: Path, *events: tuple[str, dict[str, Any]]) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from testbed import clean
 from testbed.cell import Cell, Network, Steps
 from testbed.labs.host import requirements
 from testbed.labs.host.lab import HostLab
@@ -29,6 +26,7 @@ pytestmark = [
     pytest.mark.host,
     pytest.mark.timeout(180),
     pytest.mark.skipif(LACK is not None, reason=str(LACK)),
+    pytest.mark.usefixtures("as_before"),
 ]
 
 PROGRAM = Path(__file__).parents[1] / "lab_program.py"
@@ -57,64 +55,6 @@ def cell(topology: str = "star", workers: int = 2, **more: Any) -> Cell:
         "steps": Steps(repetitions=1),
     }
     return Cell(**values | more)
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a lab must leave as it was."""
-
-    interfaces: str
-    qdiscs: str
-    rules: dict[str, str]  # by table
-    shared_memory: frozenset[str]
-    namespaces: frozenset[str]
-    sessions: int
-
-
-def machine() -> Machine:
-    names = Path("/proc/net/ip_tables_names")  # asking for a table that is not there would make the kernel load it
-    tables = names.read_text().split() if names.exists() else []
-    return Machine(
-        interfaces=_said("ip", "-brief", "link"),
-        qdiscs=_said("tc", "qdisc", "show"),
-        rules={table: _said("iptables-legacy-save", "-t", table) for table in tables},
-        shared_memory=frozenset(path.name for path in Path("/dev/shm").iterdir()),
-        namespaces=frozenset(_namespaces()),
-        sessions=sum("testbed.labs.host.inside" in _words(process) for process in psutil.process_iter()),
-    )
-
-
-def _said(*words: str) -> str:
-    """A program's output without comments and counters, which change by themselves."""
-    lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    return "\n".join(line.split(" [")[0] for line in lines if not line.startswith("#"))
-
-
-def _namespaces() -> Iterator[str]:
-    for process in psutil.pids():
-        try:
-            yield str(Path(f"/proc/{process}/ns/net").readlink())
-        except OSError:
-            continue  # it has ended
-
-
-def _words(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()  # type: ignore[no-any-return]
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return []
-
-
-@pytest.fixture(autouse=True)
-def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for the spools of one test; when it ends the machine must be as it was."""
-    before = machine()
-    with tempfile.TemporaryDirectory(prefix="gradwire-test-") as name:  # short: sockets lie in it
-        monkeypatch.setenv("XDG_RUNTIME_DIR", name)
-        yield Path(name)
-        clean.reap()
-        assert list(Path(name).glob("gradwire/*")) == []
-    assert machine() == before
 
 
 def run(*cells: Cell, stop: threading.Event | None = None, report: Any = None) -> list[Event]:
@@ -165,7 +105,9 @@ def test_a_run_that_is_stopped_leaves_the_machine_as_it_was() -> None:
     assert time.monotonic() - began_s[0] < 10
 
 
-def test_a_killed_testbed_leaves_the_machine_as_it_was(tmp_path: Path) -> None:
+def test_a_killed_testbed_leaves_the_machine_as_it_was(
+    tmp_path: Path, words_of: Callable[[psutil.Process], list[str]]
+) -> None:
     file = tmp_path / "cells.json"
     file.write_text(json.dumps([cell(steps=LONG).to_json()]))
     with subprocess.Popen(
@@ -174,7 +116,7 @@ def test_a_killed_testbed_leaves_the_machine_as_it_was(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert any(line.startswith(CellProgress.__name__) for line in process.stdout)
         family = psutil.Process(process.pid).children(recursive=True)
-        assert any("delay_line" in _words(child)[0] for child in family if _words(child))
+        assert any("delay_line" in words_of(child)[0] for child in family if words_of(child))
         process.kill()
         _, alive = psutil.wait_procs(family, timeout=10)
         assert not alive
