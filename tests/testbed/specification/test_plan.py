@@ -156,7 +156,9 @@ def test_cells_that_the_catalogue_makes_equal_are_one(tmp_path: Path) -> None:
     assert len(plan.cells) == 1
 
 
-@pytest.mark.parametrize(("name", "cells"), [("default", 480), ("smoke", 12), ("tang2018-figure3", 288)])
+@pytest.mark.parametrize(
+    ("name", "cells"), [("containers", 54), ("default", 480), ("smoke", 12), ("tang2018-figure3", 288)]
+)
 def test_shipped_sweeps(name: str, cells: int) -> None:
     plan = load_plan(SWEEPS / f"{name}.yaml", lambda: "virtual", lambda cell: cell)
     assert (plan.name, len(plan.cells), list(plan.warnings)) == (name, cells, [])
