@@ -62,7 +62,7 @@ class OwnEngine(StationProcess):
             PROGRAM,
             f"--host={self.address}",
             f"--data-root={folder}/data",
-            f"--exec-root={folder}/exec",
+            "--exec-root=/run/containerd/docker",  # hidden, and short: sockets lie in it
             f"--pidfile={folder}/engine.pid",
             f"--cgroup-parent=/{self._cgroup}",
             "--exec-opt=native.cgroupdriver=cgroupfs",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.cell import Cell, Change, Network, OwnLinks, SlowWorker
+from testbed.cell import Cell, Change, Containers, Hosting, Network, OwnLinks, SlowWorker
 
-# As cells were written before they could have schedules and stragglers.
+# As cells were written before they could have schedules, stragglers and containers.
 OLD: dict[str, Any] = {
     "lab": "virtual",
     "network": {
@@ -38,26 +39,33 @@ changes = st.builds(
     loss=values,
     down_s=values,
 )
+containers = st.none() | st.builds(
+    Containers,
+    image=st.none() | st.text(min_size=1),
+    cpus=st.none() | st.floats(0.01, 64),
+    memory_bytes=st.none() | st.integers(1, 2**40),
+)
 
 
 def test_a_cell_of_an_older_run_is_read_and_keeps_its_id() -> None:
     cell = Cell.from_json(OLD)
     assert cell.id == OLD_ID
-    assert (cell.schedule, cell.slow_worker, cell.network.own_links) == ((), None, ())
+    assert (cell.schedule, cell.slow_worker, cell.network.own_links, cell.containers) == ((), None, (), None)
 
 
 @given(
     own=st.lists(own_links, max_size=2),
     schedule=st.lists(changes, max_size=4),
     slow=st.none() | st.builds(SlowWorker, worker=ranks, compute=st.floats(1.1, 10)),
+    hosts=containers,
 )
 def test_a_cell_comes_back_from_json_as_it_was(
-    own: list[OwnLinks], schedule: list[Change], slow: SlowWorker | None
+    own: list[OwnLinks], schedule: list[Change], slow: SlowWorker | None, hosts: Containers | None
 ) -> None:
     network = Network(
         topology="star", workers=32, bandwidth_bit_per_s=1e9, latency_s=1e-3, queue_bytes=10**6, own_links=tuple(own)
     )
-    plain = {"network": network, "schedule": tuple(schedule), "slow_worker": slow}
+    plain = {"network": network, "schedule": tuple(schedule), "slow_worker": slow, "containers": hosts}
     same = ("lab", "algorithm", "codec", "graph", "workload", "batch_size", "device")
     cell = Cell(**{key: OLD[key] for key in same} | plain)
     assert Cell.from_json(cell.to_json()) == cell
@@ -76,3 +84,22 @@ def test_what_is_slow_and_what_changes_is_part_of_the_identity() -> None:
         Cell.from_json(OLD | {"network": OLD["network"] | {"own_links": [{"worker": 1, "latency_s": 0.05}]}}),
     ]
     assert len({cell.id for cell in (plain, *others)}) == 5
+
+
+def test_containers_and_their_limits_are_part_of_the_identity() -> None:
+    choices = (None, Containers(), Containers(cpus=1.0), Containers(image="a"))
+    assert len({dataclasses.replace(Cell.from_json(OLD), containers=choice).id for choice in choices}) == 4
+
+
+def test_a_gpu_is_asked_for_in_containers_only() -> None:
+    on_gpu = dataclasses.replace(Cell.from_json(OLD), device="cuda")
+    assert on_gpu.hosting == Hosting()
+    inside = dataclasses.replace(on_gpu, containers=Containers())
+    assert inside.hosting == Hosting(containers=Containers(), gpus=True)
+    assert not dataclasses.replace(inside, device="k80").hosting.gpus
+    assert dataclasses.replace(inside, device="k80").hosting.name != inside.hosting.name
+
+
+def test_containers_are_said_with_what_is_chosen() -> None:
+    assert Containers().words == "docker"
+    assert Containers(image="a:1", cpus=0.5, memory_bytes=2**29).words == "docker, a:1, 0.5 cpus, 512 MiB"

@@ -61,6 +61,7 @@ def test_help_imports_nothing_slow() -> None:
         (["table", "/nowhere"], "gradwire: /nowhere is no run folder"),
         (["report", "/nowhere"], "gradwire: /nowhere is no run folder"),
         (["sweep", "x.yaml", "--lab", "cloud"], "'cloud' is not one of 'auto', 'virtual'"),
+        (["sweep", "x.yaml", "--containers", "lxc"], "'lxc' is not one of 'none', 'docker'"),
         (["swep"], "No such command 'swep'"),
         (["sweep"], "Missing argument 'FILE'"),
         (["table", "x", "--format", "xlsx"], "'xlsx' is not one of"),
@@ -98,8 +99,26 @@ def test_a_full_disk_is_said_without_a_traceback(run: Path) -> None:
 def test_sweep_hands_on_what_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Request] = []
     monkeypatch.setattr("testbed.sweep.run_sweep", lambda request, *_: asked.append(request))
-    CliRunner().invoke(cli, ["sweep", "x.yaml", "--run", "r", "--lab", "virtual", "--only", "seed=1", "--jobs", "2"])
-    assert asked == [Request(file=Path("x.yaml"), run=Path("r"), lab="virtual", only=("seed=1",), jobs=2)]
+    CliRunner().invoke(
+        cli,
+        [
+            "sweep",
+            "x.yaml",
+            "--run",
+            "r",
+            "--lab",
+            "virtual",
+            "--containers",
+            "none",
+            "--only",
+            "seed=1",
+            "--jobs",
+            "2",
+        ],
+    )
+    assert asked == [
+        Request(file=Path("x.yaml"), run=Path("r"), lab="virtual", containers="none", only=("seed=1",), jobs=2)
+    ]
 
 
 def test_profile_hands_on_what_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,20 @@ def test_closes_descriptors_and_leads_a_session(program):
     assert session == process
 
 
-@pytest.mark.parametrize("arguments", [["-a", "x"], ["-a", "999999999"], ["-z"], ["no-such-program"]])
+@pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
+def test_enters_the_network_namespace_of_a_descriptor(program):
+    show = ["sh", "-c", "readlink /proc/self/ns/net; ls /sys/class/net"]
+    with subprocess.Popen([program, "-np", "sleep", "60"], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        descriptor = os.open(f"/proc/{other.pid}/ns/net", os.O_RDONLY)
+        command = [program, "-f", str(descriptor), "-c", *show]
+        entered = subprocess.run(command, pass_fds=(descriptor,), capture_output=True, text=True, check=True).stdout
+        assert entered.split() == [str(Path(f"/proc/{other.pid}/ns/net").readlink()), "lo"]
+        os.close(descriptor)
+        other.kill()
+
+
+@pytest.mark.parametrize("arguments", [["-f", "99"], ["-a", "x"], ["-a", "999999999"], ["-z"], ["no-such-program"]])
 def test_mistakes_are_said(program, arguments):
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1

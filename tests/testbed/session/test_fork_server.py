@@ -109,6 +109,18 @@ def test_ranks_killed_as_their_workers_end_leave_the_server_alive(
     assert psutil.Process(server.pid).children() == []
 
 
+@pytest.mark.parametrize(("rank", "status"), [("1", 5), ("2", 1), (None, 1)])
+def test_a_rank_takes_its_own_of_several_servers(
+    server: subprocess.Popen[str], folder: Path, join_rank: Path, rank: str | None, status: int
+) -> None:
+    environment = {"DO": "5", "WORD": "hello"} | ({} if rank is None else {"PMI_RANK": rank})
+    done = subprocess.run(
+        [join_rank, folder / "nobody", folder / "fork-server"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == status
+    assert ("and there are 2 sockets" in done.stderr) == (status == 1)
+
+
 def test_a_missing_server_is_said(join_rank: Path, folder: Path) -> None:
     done = subprocess.run([join_rank, folder / "nobody"], env=dict(os.environ), capture_output=True, text=True)
     assert done.returncode == 1

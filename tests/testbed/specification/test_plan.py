@@ -157,7 +157,8 @@ def test_cells_that_the_catalogue_makes_equal_are_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "cells"), [("default", 480), ("smoke", 12), ("tang2018-figure3", 288), ("agreement", 108)]
+    ("name", "cells"),
+    [("agreement", 108), ("containers", 54), ("default", 480), ("smoke", 12), ("tang2018-figure3", 288)],
 )
 def test_shipped_sweeps(name: str, cells: int) -> None:
     plan = load_plan(SWEEPS / f"{name}.yaml", lambda: "virtual", lambda cell: cell)
