@@ -14,6 +14,7 @@ Rule = Callable[[Cell], str | None]
 # The delays of a round trip's links (four on star and tree) add up to the latency L, normally distributed
 # with deviation J: a link's mean is L/4 and its deviation J/2, so L >= 8 J keeps four deviations above zero.
 JITTERS_IN_A_LATENCY: Final = 8
+# Each is an MPI session, of which a launch of workers can have 64, and up to 31 before such a cell begins.
 MOST_REPETITIONS_OF_A_SCHEDULE: Final = 32
 CONTAINER_LAB: Final = "host"
 # Where the labs' fidelity is checked. Outside of it a cell is measured all the same, and a warning says so.

@@ -13,8 +13,9 @@ from testbed.specification import units
 
 T = TypeVar("T")
 
-# After a time without an answer TCP waits as long again before it tries once more: 600 s without a step is the end.
-LONGEST_DOWN_S: Final = 200.0
+# After a time without an answer TCP waits as long again, 120 s at most, before it tries once more; a lab that says
+# nothing for 300 s counts as hung.
+LONGEST_DOWN_S: Final = 120.0
 LARGEST_FRAME_BYTES: Final = 1514  # Ethernet without its checksum; a queue that holds less passes nothing
 
 

@@ -23,8 +23,9 @@ from typing import Any
 
 from shaping import probe
 from shaping.plan import FRAME_BYTES, LinkShaping, plan
+from shaping.schedule import scheduled
 from shaping.shaper import Shaper
-from testbed.cell import Network
+from testbed.cell import Change, Network
 from testbed.errors import LabError
 from topologies import make, network
 from topologies.addressing import worker_ip
@@ -226,6 +227,36 @@ def transmitted_packets(running: network.RunningNetwork, sender: socket.socket, 
     while got < 2**20:
         got += len(receiver.recv(2**20))
     return int(host.cmd(counter)) - before
+
+
+def check_changes_hold_from_then_on_and_losses_are_counted():
+    net = settings(queue_bytes=2**20)
+    schedule = (Change(at_s=0.0, bandwidth_bit_per_s=5e6), Change(at_s=1.0, worker=1, down_s=1.0))
+    with shaped(net) as (running, shaper, _):
+        slower, down, up = (moment.plan for moment in scheduled(net, schedule, running.wiring).moments)
+        assert gaps(running, 1) == [800e-6] * 29
+        for links, to_first, to_second in (
+            (slower, [1600e-6] * 29, [1600e-6] * 29),
+            (down, [], [1600e-6] * 29),
+            (up, [1600e-6] * 29, [1600e-6] * 29),
+        ):
+            shaper.change(links)
+            shaper.read_back(links)
+            assert (gaps(running, 1), gaps(running, 2)) == (to_first, to_second), links[0]
+        assert shaper.report() == {"backend": "netem", "dropped": 30}
+        shaper.drain(within_s=1)
+        shaper.apply(plan(net, running.wiring))
+        assert shaper.report()["dropped"] == 0
+        assert gaps(running, 1) == [800e-6] * 29
+
+
+def gaps(running: network.RunningNetwork, target: int) -> list[float]:
+    """Seconds between the arrivals of 30 datagrams of worker 0, to ten microseconds."""
+    with sockets(running, 0, target) as (sender, receiver):
+        sender.connect(receiver.getsockname())
+        send_all(sender, 30)
+        times = arrivals(receiver)
+    return [round(later - earlier, 5) for earlier, later in pairwise(times)]
 
 
 def check_every_pair_reaches_over_its_path():

@@ -17,7 +17,8 @@ from typing import Any
 from shaping.bucket_shaper import BucketShaper
 from shaping.plan import plan
 from shaping.probe import round_trips_s
-from testbed.cell import Network
+from shaping.schedule import scheduled
+from testbed.cell import Change, Network
 from testbed.errors import LabError
 from topologies import make, network
 
@@ -56,6 +57,15 @@ def main() -> None:
                 found["trips_s"].append(round_trips_s(running.worker_pids, PAIR, 9, timeout_s=1.0))
                 shaper.drain(5.0)
             found["report"] = shaper.report()
+            still = settings(LATENCIES_S[0])
+            plans = scheduled(still, (Change(at_s=1.0, latency_s=LATENCIES_S[1]),), wiring)
+            shaper.apply(plans.still)
+            found["before_trips_s"] = round_trips_s(running.worker_pids, PAIR, 9, timeout_s=1.0)
+            shaper.change(plans.moments[0].plan)
+            shaper.read_back(plans.moments[0].plan)
+            found["changed_trips_s"] = round_trips_s(running.worker_pids, PAIR, 9, timeout_s=1.0)
+            shaper.drain(5.0)
+            found["changed_report"] = shaper.report()
             rough = dataclasses.replace(settings(20e-3), jitter_s=1e-3, loss=0.1)
             shaper.apply(plan(rough, wiring))
             found["rough_trips_s"] = round_trips_s(running.worker_pids, PAIR, 15, timeout_s=1.0)

@@ -60,6 +60,13 @@ def test_every_packet_that_came_was_let_go(found: dict[str, Any]) -> None:
     assert 0 <= report["late_mean_ns"] <= report["late_max_ns"]
 
 
+def test_a_change_holds_from_then_on_while_counts_go_on(found: dict[str, Any]) -> None:
+    for latency_s, trips_s in zip((10e-3, 40e-3), (found["before_trips_s"], found["changed_trips_s"]), strict=True):
+        assert 0.7 * latency_s < sorted(trips_s)[4] < latency_s + 20e-3
+    assert found["changed_report"]["packets"] >= 2 * 2 * 9
+    assert found["changed_report"]["dropped"] == 0
+
+
 def test_jitter_spreads_round_trips_and_loss_drops_packets(found: dict[str, Any]) -> None:
     trips_s = found["rough_trips_s"]
     assert len(trips_s) == 15
