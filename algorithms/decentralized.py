@@ -26,7 +26,7 @@ class Decentralized(Algorithm):
         self.graph = worker.graph
         self.neighbours = worker.graph.neighbours(worker.rank)
         self.coder = Coder(worker)
-        self.exchange = NeighbourExchange(self.neighbours, worker.codec.max_bytes(worker.parameters))
+        self.exchange = NeighbourExchange(self.neighbours, worker.codec.max_bytes(worker.parameters), worker.device)
 
     def declared_bytes(self, t: int) -> int:
         """degree x B(N)."""
