@@ -37,25 +37,26 @@ Bytes = Tensor  # uint8, flat and contiguous, on the worker's device
 class Send:
     """One message to a peer. `data` is not touched until the exchange is complete.
 
-    `room_bytes` is the peer's room for it, where the message may be shorter.
+    `whole`, on both sides, where the receiver cannot know the message's size: it may not be taken apart on its way.
     """
 
     peer: int
     data: Bytes
     tag: int = 0
-    room_bytes: int | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class Receive:
     """Room for one message from a peer.
 
-    A shorter message than the room is admitted, a longer one is an error.
+    A shorter message than the room is admitted where it is `whole`, a longer one is an error.
     """
 
     peer: int
     into: Bytes
     tag: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True)

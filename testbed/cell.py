@@ -26,6 +26,9 @@ class Network:
     slow_start_after_idle: bool = False  # whether TCP's window starts anew after an idle time, such as a long compute
 
 
+OWN_DEVICES = ("cpu", "cuda")  # this machine's: the host lab computes on them, the virtual lab has them by profile
+
+
 @dataclass(frozen=True, kw_only=True)
 class Steps:
     """How many steps a cell takes. The minima are the measurement contract's and are never cut."""
@@ -65,6 +68,11 @@ class Cell:
         """The cell that `to_json` wrote."""
         plain = dict(values)
         return cls(**plain | {"network": Network(**plain["network"]), "steps": Steps(**plain["steps"])})
+
+    @property
+    def computes_here(self) -> bool:
+        """Whether workers compute for real, on this machine's own device, and no profile says how long."""
+        return self.lab == "host" and self.device in OWN_DEVICES
 
     @property
     def id(self) -> str:

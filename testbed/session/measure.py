@@ -71,6 +71,23 @@ def repetition_document(done: Sequence[BlockDone], lead_in: int) -> dict[str, li
     return document
 
 
+def overrun_document(blocks: Sequence[Sequence[BlockDone]]) -> dict[str, float]:
+    """By how much work took longer than the profile says, per step, of the worker that overran longest.
+
+    `share`: of all the time that the blocks took.
+    """
+    steps = sum(len(block[0].ends_s) for block in blocks)
+    took_s = sum(float(step_ends(block)[-1]) - min(done.start_s for done in block) for block in blocks)
+    overrun_s = np.sum([[done.overrun_s for done in block] for block in blocks], axis=0)
+    calls = np.sum([[done.overruns for done in block] for block in blocks], axis=0)
+    worst = int(np.argmax(overrun_s))
+    return {
+        "calls_per_step": float(calls[worst]) / steps,
+        "s_per_step": float(overrun_s[worst]) / steps,
+        "share": float(overrun_s[worst]) / took_s if took_s > 0 else 0.0,
+    }
+
+
 def has_settled(step_s: Sequence[float], period: int) -> bool:
     """Whether the last two periods took the same time, within SETTLED_WITHIN, or the last two pairs of periods.
 
@@ -110,11 +127,13 @@ class Measurement:
         self._steps = cell.steps
         self._step = 0
         self._declared_bytes = 0
+        self._measured: list[list[BlockDone]] = []
 
     def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
         start_s = time.monotonic()
-        ready = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)[0]
+        everyone = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)
+        ready = everyone[0]
         self._steps = steps_of(self._cell, ready.samples)
         warmup = self._warm_up(ready.period)
         before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
@@ -138,6 +157,8 @@ class Measurement:
                 "parameters": ready.parameters,
                 "gradients": self._cell.gradients,
             },
+            "devices": [one.device for one in everyone],
+            "overrun": overrun_document(self._measured),
             "emulated_s": emulated_s,
         }
 
@@ -154,7 +175,8 @@ class Measurement:
     def _repeat(self, number: int, period: int) -> dict[str, list[float]]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)
         compute_s = self._draws(number, _repetition_steps(self._steps, period))
-        return repetition_document(self._block(compute_s, "measuring"), lead_in)
+        self._measured.append(self._block(compute_s, "measuring"))
+        return repetition_document(self._measured[-1], lead_in)
 
     def _block(self, compute_s: npt.NDArray[np.float64], phase: str) -> list[BlockDone]:
         self._say(phase, self._step)

@@ -177,7 +177,7 @@ class Session:
         self, group: WorkerGroup, cell: Cell, recording: str | None, probe: Mapping[str, Any]
     ) -> dict[str, Any]:
         assert self._network is not None and self._shaper is not None
-        profile = _profile(cell.device)
+        profile = profiles.own(cell.device) if cell.computes_here else _profile(cell.device)
 
         def draws(repetition: int, steps: int) -> Any:
             seconds = compute_draws(

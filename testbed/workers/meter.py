@@ -2,7 +2,8 @@
 
 In the virtual lab computing takes no time, so what a device would take is charged by sleeping. In the host lab work
 takes what it takes, and where another device is emulated a worker sleeps for the rest. One rule serves both: sleep for
-what the profile says, less what has passed.
+what the profile says, less what has passed. Work that takes longer than the profile says has overrun: this machine is
+too slow to be that device.
 
 Nobody can tell when a worker computes, only when it sends, waits or is done. So the sleep that is due for several
 pieces of work is slept at once, before the next communication or at the step's end: it ends at the same moment, and a
@@ -18,14 +19,31 @@ from contextlib import AbstractContextManager, contextmanager
 from algorithms.algorithm import Work
 from testbed.workers.protocol import PARTS
 
+# Shorter overruns are none: reading the clock takes 256 ns of virtual time, a reading.
+LEAST_OVERRUN_S = 1e-6
+
 PART_OF = {Work.ENCODE: "encode", Work.DECODE: "decode", Work.REDUCE: "decode", Work.APPLY: "apply"}
 
 
 class StepMeter:
-    """Adds up one step's parts, in seconds. `cost` is a profile's seconds for (work, fp32 bytes, codec)."""
+    """Adds up one step's parts, in seconds, and overruns since it was made.
 
-    def __init__(self, cost: Callable[[Work, int, str], float]) -> None:
+    `cost` is a profile's seconds for (work, fp32 bytes, codec). `synchronise` is called before the clock is read, and
+    returns when the device has done what it was told. With `emulates` false work takes what it takes: nothing overruns.
+    """
+
+    def __init__(
+        self,
+        cost: Callable[[Work, int, str], float],
+        *,
+        synchronise: Callable[[], None] = lambda: None,
+        emulates: bool = True,
+    ) -> None:
         self._cost = cost
+        self._synchronise = synchronise
+        self._emulates = emulates
+        self.overruns = 0  # calls
+        self.overrun_s = 0.0
         self._due_s = 0.0
         self._due_part = ""  # the last that sleep is due for
         self.parts_s = dict.fromkeys(PARTS, 0.0)
@@ -38,8 +56,10 @@ class StepMeter:
     @contextmanager
     def lasting(self, part: str, least_s: float) -> Iterator[None]:
         """Count the enclosed time as `part`, `least_s` at least; what is left of that is due."""
+        self._synchronise()
         start = time.monotonic()
         yield
+        self._synchronise()
         self.charge(part, least_s, time.monotonic() - start)
 
     def charge(self, part: str, least_s: float, passed_s: float = 0.0) -> None:
@@ -48,11 +68,15 @@ class StepMeter:
         if least_s > passed_s:
             self._due_s += least_s - passed_s
             self._due_part = part
+        elif self._emulates and passed_s - least_s > LEAST_OVERRUN_S:
+            self.overruns += 1
+            self.overrun_s += passed_s - least_s
 
     @contextmanager
     def communicating(self) -> Iterator[None]:
         """Sleep what is due, then count the enclosed time as communication."""
         self.settle()
+        self._synchronise()
         start = time.monotonic()
         yield
         self.parts_s["communicate"] += time.monotonic() - start
