@@ -75,6 +75,11 @@ class Cell:
         return self.lab == "host" and self.device in OWN_DEVICES
 
     @property
+    def can_overrun(self) -> bool:
+        """Whether work may take longer than the profile says: in real time, where another device is emulated."""
+        return self.lab != "virtual" and not self.computes_here
+
+    @property
     def id(self) -> str:
         """Sixteen hexadecimal digits of the cell's content: the name of its result file."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))

@@ -38,7 +38,7 @@ class CellRunner:
         self._meter = StepMeter(
             prepare.profile.work_s,
             synchronise=devices.synchroniser(self._device),
-            emulates=not cell.computes_here,
+            can_overrun=cell.can_overrun,
         )
         carrier = carrier_of(self._device, communicator)
         self.transport = MpiTransport(carrier, self._meter, prepare.profile.staging_copy_s)

@@ -50,3 +50,11 @@ def test_a_gpu_is_synchronised_and_described() -> None:
     devices.synchroniser(device)()
     assert torch.cuda.current_stream(device).query()
     assert devices.gpus()[0] in devices.describe(device)
+
+
+@pytest.mark.parametrize(
+    ("lab", "device", "can"),
+    [("host", "k80", True), ("host", "cpu", False), ("virtual", "k80", False), ("virtual", "cpu", False)],
+)
+def test_only_an_emulated_device_in_real_time_can_be_overrun(lab: str, device: str, can: bool) -> None:
+    assert cell(lab, device).can_overrun is can
