@@ -26,8 +26,8 @@ class StepMeter:
     """Adds up one step's parts, in seconds, and overruns since it was made.
 
     `cost` is a profile's seconds for (work, fp32 bytes, codec). `synchronise` is called before the clock is read, and
-    returns when the device has done what it was told. `can_overrun`: whether work that takes longer is an overrun; it is
-    not in virtual time, where what passes during work is other workers' reading of the clock, 256 ns each.
+    returns when the device has done what it was told. `can_overrun`: whether work that takes longer is an overrun. It
+    is not in virtual time, where what passes during work is other workers' reading of the clock, 256 ns each.
     """
 
     def __init__(
