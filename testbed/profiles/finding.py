@@ -66,13 +66,16 @@ def read(path: Path) -> Profile:
     """The profile in a YAML file; UserError names the file, the field, its value and the rule."""
     try:
         values: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        return ADAPTER.validate_python(values)
+        profile = ADAPTER.validate_python(values)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"profile {path} cannot be read: {error}") from error
     except YAMLError as error:
         raise UserError(f"profile {path} is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         raise UserError(f"profile {path}: {_sentence(error)}; testbed/profiles/k80.yaml is an example") from error
+    if profile.kind not in ("measured", "estimated"):
+        raise UserError(f"profile {path}: kind is {profile.kind!r}, which no file can be: say measured or estimated")
+    return profile
 
 
 def _sentence(error: ValidationError) -> str:

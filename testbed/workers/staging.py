@@ -43,6 +43,7 @@ class CudaCopies:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        torch.cuda.set_device(device)  # what pins memory would otherwise take some of the first GPU's, for every worker
         self._down = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._up = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 

@@ -82,6 +82,7 @@ def test_an_unknown_device_lists_the_known_ones() -> None:
     ("old", "new", "message"),
     [
         ("kind: estimated", "kind: guessed", "kind is 'guessed'"),
+        ("kind: estimated", "kind: real", "kind is 'real', which no file can be"),
         ("value: 3.43e-4", "value: -1.0", "seconds_per_sample.value is -1.0: input should be greater"),
         ("value: 3.43e-4", "value: .nan", "seconds_per_sample.value is nan"),
         ("value: 3.43e-4", "value: fast", "seconds_per_sample.value is 'fast'"),
