@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,15 +15,12 @@ from algorithms.exchanges.ring import RingAllreduce, ring_allgather
 
 
 class Aggregation(ABC):
-    """Leaves the mean of the workers' gradients, the same bits at every worker, in `mean`.
-
-    `mean` lies on the host, where the exchange is.
-    """
+    """Leaves the mean of the workers' gradients, the same bits at every worker, in `mean`."""
 
     def __init__(self, worker: Worker, coder: Coder) -> None:
         self.worker = worker
         self.coder = coder
-        self.mean = torch.empty(worker.parameters)
+        self.mean = torch.empty(worker.parameters, device=worker.device)
 
     @abstractmethod
     def average(self, gradient: Tensor) -> Step:
@@ -33,6 +29,9 @@ class Aggregation(ABC):
     @abstractmethod
     def sent_bytes(self) -> int:
         """What this worker hands over."""
+
+    def _room(self, size_bytes: int) -> Bytes:
+        return torch.empty(size_bytes, dtype=torch.uint8, device=self.worker.device)
 
     def _divide(self) -> None:
         with self.worker.meter.work(Work.APPLY, FLOAT_BYTES * self.worker.parameters):
@@ -48,12 +47,12 @@ class RingMean(Aggregation):
 
     def __init__(self, worker: Worker, coder: Coder) -> None:
         super().__init__(worker, coder)
-        self._ring = RingAllreduce(worker.rank, worker.workers, worker.parameters, worker.meter)
+        self._ring = RingAllreduce(worker.rank, worker.workers, worker.parameters, worker.meter, worker.device)
 
     def average(self, gradient: Tensor) -> Step:
         """Sum on the ring, divide by n."""
         self.mean.copy_(gradient)
-        yield from self._ring.sum(self.mean.numpy())
+        yield from self._ring.sum(self.mean)
         self._divide()
 
     def sent_bytes(self) -> int:
@@ -70,7 +69,7 @@ class LibraryMean(Aggregation):
     def average(self, gradient: Tensor) -> Step:
         """Let the library sum, divide by n."""
         self.mean.copy_(gradient)
-        yield Collective(self.mean.numpy())
+        yield Collective(self.mean)
         self._divide()
 
     def sent_bytes(self) -> int:
@@ -88,8 +87,8 @@ class AllgatherMean(Aggregation):
         super().__init__(worker, coder)
         _require_fixed_size(worker)
         size = worker.codec.payload_bytes(worker.parameters)
-        self._slots = [np.empty(size, dtype=np.uint8) for _ in range(worker.workers)]
-        self._decoded = torch.empty(worker.parameters)
+        self._slots = [self._room(size) for _ in range(worker.workers)]
+        self._decoded = torch.empty_like(self.mean)
 
     def average(self, gradient: Tensor) -> Step:
         """Gather all payloads, decode and add them in the order of ranks."""
@@ -120,9 +119,9 @@ class ReduceScatterMean(Aggregation):
         _require_fixed_size(worker)
         self._chunks = split(worker.parameters, worker.workers)
         sizes = [worker.codec.payload_bytes(length(chunk)) for chunk in self._chunks]
-        self._slots = [np.empty(size, dtype=np.uint8) for size in sizes]  # own gradient's codes, later the means'
-        self._rooms = [np.empty(sizes[worker.rank], dtype=np.uint8) for _ in range(worker.workers)]
-        self._decoded = torch.empty(length(self._chunks[worker.rank]))
+        self._slots = [self._room(size) for size in sizes]  # own gradient's codes, later the means'
+        self._rooms = [self._room(sizes[worker.rank]) for _ in range(worker.workers)]
+        self._decoded = torch.empty(length(self._chunks[worker.rank]), device=worker.device)
 
     def average(self, gradient: Tensor) -> Step:
         """Scatter and average codes; gather codes of the averages."""

@@ -4,19 +4,20 @@ An algorithm performs no input or output. Its `step` is a generator: it yields a
 `Collective`) and is resumed when that is complete. What performs the exchange is a driver: MPI between
 workers of a lab (testbed/workers), or `algorithms.lockstep`, which drives all the workers of one process side
 by side. So the same code is measured on a network, tested without one, and trained with in a single process.
+
+Nor does it know of devices: all its tensors, messages too, lie on `Worker.device`. What carries messages brings them to
+where they can leave from.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -29,28 +30,33 @@ if TYPE_CHECKING:
     from algorithms.codecs.codec import Codec
     from algorithms.graphs import MixingGraph
 
-Bytes = npt.NDArray[np.uint8]
+Bytes = Tensor  # uint8, flat and contiguous, on the worker's device
 
 
 @dataclass(frozen=True)
 class Send:
-    """One message to a peer. `data` is contiguous and is not touched until the exchange is complete."""
+    """One message to a peer. `data` is not touched until the exchange is complete.
+
+    `whole`, on both sides, where the receiver cannot know the message's size: it may not be taken apart on its way.
+    """
 
     peer: int
     data: Bytes
     tag: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class Receive:
     """Room for one message from a peer.
 
-    A shorter message than the room is admitted, a longer one is an error.
+    A shorter message than the room is admitted where it is `whole`, a longer one is an error.
     """
 
     peer: int
     into: Bytes
     tag: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Collective:
     A named variant beside our own exchange patterns.
     """
 
-    values: npt.NDArray[np.float32]
+    values: Tensor  # float32, flat and contiguous, on the worker's device
 
 
 Operation = Exchange | Collective
@@ -110,6 +116,11 @@ class Layer:
     shape: tuple[int, ...]
 
 
+def no_announcement(payload: Bytes) -> None:
+    """Messages leave from where they lie: nothing can be made ready for them."""
+    del payload
+
+
 class Unmetered:
     """The meter of tests and single-process training: takes no notice."""
 
@@ -136,7 +147,9 @@ class Worker:
     seed: int = 1
     meter: Meter = field(default_factory=Unmetered)
     options: Mapping[str, Any] = field(default_factory=dict)
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))  # where x and gradients live
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))  # where all its tensors lie
+    # Told of a payload that the next exchange will send: it can be made ready while others are still encoded.
+    announce: Callable[[Bytes], None] = no_announcement
 
 
 class AlgorithmOptions(Options):

@@ -54,7 +54,7 @@ class Allreduce(Algorithm):
         self._coder.begin(t, gradient)
         yield from self._aggregation.average(gradient)
         with self.worker.meter.work(Work.APPLY, FLOAT_BYTES * x.numel()):
-            x.add_(self.descent.direction(x, self._aggregation.mean.to(x.device)), alpha=-rate)
+            x.add_(self.descent.direction(x, self._aggregation.mean), alpha=-rate)
 
     def declared_bytes(self, t: int) -> int:
         """The aggregation's, whatever the step."""

@@ -30,13 +30,18 @@ class Coder:
             raise self._named(error, "gradient", error.index) from None
 
     def encode(self, vector: Tensor, what: str, offset: int = 0, into: Bytes | None = None) -> Bytes:
-        """The payload of `vector`, which is `what` (for errors) from component `offset` on."""
+        """The payload of `vector`, which is `what` (for errors) from component `offset` on.
+
+        It is announced as the next exchange's.
+        """
         codec = self._worker.codec
         with self._worker.meter.work(Work.ENCODE, FLOAT_BYTES * vector.numel(), codec.name):
             try:
-                return codec.encode(vector, self._generator, into)
+                payload = codec.encode(vector, self._generator, into)
             except NonFiniteError as error:
                 raise self._named(error, what, offset + error.index) from None
+        self._worker.announce(payload)
+        return payload
 
     def decode(self, payload: Bytes, out: Tensor) -> None:
         """Decode `payload` into `out`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,7 +27,7 @@ class DcdPsgd(Decentralized):
         parameters, device = worker.parameters, worker.device
         self.replicas: dict[int, Tensor] = {}  # by neighbour; filled from x in the first step: all start from one x
         self._difference = torch.empty(parameters, device=device)
-        self._payload = np.empty(worker.codec.max_bytes(parameters), dtype=np.uint8)
+        self._payload = torch.empty(worker.codec.max_bytes(parameters), dtype=torch.uint8, device=device)
 
     def step(self, x: Tensor, gradient: Tensor, t: int, rate: float) -> Step:
         """Mix replicas, descend, exchange the compressed difference, add it everywhere."""

@@ -26,7 +26,9 @@ class Decentralized(Algorithm):
         self.graph = worker.graph
         self.neighbours = worker.graph.neighbours(worker.rank)
         self.coder = Coder(worker)
-        self.exchange = NeighbourExchange(self.neighbours, worker.codec.max_bytes(worker.parameters))
+        room_bytes = worker.codec.max_bytes(worker.parameters)
+        fixed = worker.codec.payload_bytes(worker.parameters) == room_bytes
+        self.exchange = NeighbourExchange(self.neighbours, room_bytes, worker.device, fixed=fixed)
 
     def declared_bytes(self, t: int) -> int:
         """degree x B(N)."""

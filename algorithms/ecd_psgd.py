@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,7 +34,7 @@ class EcdPsgd(Decentralized):
         self.estimates: dict[int, Tensor] = {}  # by rank, own included; filled from x in the first step
         self._updated = torch.empty(parameters, device=device)
         self._decoded = torch.empty(parameters, device=device)  # also holds z until it is encoded
-        self._payload = np.empty(worker.codec.max_bytes(parameters), dtype=np.uint8)
+        self._payload = torch.empty(worker.codec.max_bytes(parameters), dtype=torch.uint8, device=device)
 
     def step(self, x: Tensor, gradient: Tensor, t: int, rate: float) -> Step:
         """Mix estimates, descend, exchange the compressed extrapolation, move the estimates towards it."""

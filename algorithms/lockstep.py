@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from torch import Tensor
 
 from algorithms.algorithm import Algorithm, Collective, Exchange, Receive, Send, Step
@@ -123,7 +122,7 @@ def _receive(workers: Sequence[_Worker], source: int, send: Send) -> bool:
                 f"worker {source} sends {send.data.nbytes} bytes to {send.peer} (tag {send.tag}), "
                 f"which has room for {receive.into.nbytes}"
             )
-        receive.into[: send.data.nbytes] = send.data
+        receive.into[: send.data.nbytes].copy_(send.data)
         target.received[place] = send.data.nbytes
         del target.receives[place]
         return True
@@ -143,9 +142,9 @@ def _reduce(workers: Sequence[_Worker]) -> int:
     collectives = [worker.collective for worker in workers if worker.collective]
     if len(collectives) < len(workers):
         return 0
-    total = np.sum([collective.values for collective in collectives], axis=0, dtype=np.float32)
+    total = sum((collective.values for collective in collectives[1:]), start=collectives[0].values)
     for worker, collective in zip(workers, collectives, strict=True):
-        collective.values[...] = total
+        collective.values.copy_(total)
         worker.collective = None
         worker.resume(())
     return 1
@@ -155,5 +154,12 @@ def _require_disjoint(rank: int, exchange: Exchange) -> None:
     """A room overlaps neither another room nor anything being sent: MPI leaves such content undefined."""
     for place, receive in enumerate(exchange.receives):
         others = [other.into for other in exchange.receives[place + 1 :]] + [send.data for send in exchange.sends]
-        if any(np.may_share_memory(receive.into, other) for other in others):
+        if any(_overlap(receive.into, other) for other in others):
             raise LockstepError(f"worker {rank} receives from {receive.peer} into memory that is in use")
+
+
+def _overlap(one: Tensor, other: Tensor) -> bool:
+    """Whether two contiguous tensors have memory in common."""
+    if 0 in (one.nbytes, other.nbytes):
+        return False
+    return one.data_ptr() < other.data_ptr() + other.nbytes and other.data_ptr() < one.data_ptr() + one.nbytes

@@ -68,6 +68,9 @@ class SlowWorker:
     compute: float  # factor on its compute seconds
 
 
+OWN_DEVICES = ("cpu", "cuda")  # this machine's: the host lab computes on them, the virtual lab has them by profile
+
+
 @dataclass(frozen=True, kw_only=True)
 class Steps:
     """How many steps a cell takes. The minima are the measurement contract's and are never cut."""
@@ -160,6 +163,16 @@ class Cell:
                 "containers": None if containers is None else Containers(**containers),
             }
         )
+
+    @property
+    def computes_here(self) -> bool:
+        """Whether workers compute for real, on this machine's own device, and no profile says how long."""
+        return self.lab == "host" and self.device in OWN_DEVICES
+
+    @property
+    def can_overrun(self) -> bool:
+        """Whether work may take longer than the profile says: in real time, where another device is emulated."""
+        return self.lab != "virtual" and not self.computes_here
 
     @property
     def id(self) -> str:

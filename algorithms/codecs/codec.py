@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +20,10 @@ class PayloadError(ValueError):
 
 
 class Codec(ABC):
-    """A vector of float32 to bytes and back. Scratch space is kept between calls: one codec per worker."""
+    """A vector of float32 to bytes and back, on the vector's device.
+
+    Scratch space is kept between calls: one codec per worker.
+    """
 
     name: ClassVar[str]  # as registered; a device profile has seconds per byte under it
     Options: ClassVar[type[Options]] = Options
@@ -89,13 +91,31 @@ def flat_float32(vector: Tensor) -> Tensor:
     return vector.detach().reshape(-1)
 
 
-def room_for(size_bytes: int, into: Bytes | None) -> Bytes:
-    """The first `size_bytes` of `into`, or new room."""
+def room_for(size_bytes: int, into: Bytes | None, device: torch.device) -> Bytes:
+    """The first `size_bytes` of `into`, or new room on `device`."""
     if into is None:
-        return np.empty(size_bytes, dtype=np.uint8)
-    if into.size < size_bytes:
-        raise ValueError(f"room for the payload is {into.size} bytes, must be {size_bytes}; provide max_bytes(count)")
+        return torch.empty(size_bytes, dtype=torch.uint8, device=device)
+    if into.numel() < size_bytes:
+        raise ValueError(
+            f"room for the payload is {into.numel()} bytes, must be {size_bytes}; provide max_bytes(count)"
+        )
     return into[:size_bytes]
+
+
+def put(content: bytes, room: Bytes) -> None:
+    """Write a header into its room, of the same size."""
+    room.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+
+
+def bytes_of(flat: Tensor) -> Bytes:
+    """The bytes of a flat contiguous tensor, in place; an empty one may have any stride, and has none."""
+    return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8, device=flat.device)
+
+
+def float32_of(part: Bytes) -> Tensor:
+    """The float32 values in a part of a payload: a view where they lie aligned, else a copy."""
+    aligned = part.data_ptr() % 4 == 0 and part.storage_offset() % 4 == 0
+    return (part if aligned else part.clone()).view(torch.float32)
 
 
 def require_payload(name: str, payload: Bytes, size_bytes: int, layout: struct.Struct, header: bytes) -> None:
@@ -103,11 +123,11 @@ def require_payload(name: str, payload: Bytes, size_bytes: int, layout: struct.S
 
     The receiver's own codec and vector determine the header, so comparing it whole checks every field.
     """
-    got = payload[: layout.size].tobytes()
-    if got == header and payload.size == size_bytes:
+    got = payload[: layout.size].cpu().numpy().tobytes()
+    if got == header and payload.numel() == size_bytes:
         return
     fields = layout.unpack(got) if len(got) == layout.size else got
     raise PayloadError(
-        f"{name} payload of {payload.size} bytes begins with {fields!r}, must be {size_bytes} bytes and "
+        f"{name} payload of {payload.numel()} bytes begins with {fields!r}, must be {size_bytes} bytes and "
         f"begin with {layout.unpack(header)}; sender and receiver must use the same codec, options and model"
     )

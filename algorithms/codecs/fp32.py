@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from algorithms.algorithm import Bytes
-from algorithms.codecs.codec import CODECS, Codec, PayloadError, flat_float32
+from algorithms.codecs.codec import CODECS, Codec, PayloadError, bytes_of, flat_float32, float32_of
 from algorithms.finite import require_finite
 
 
 @CODECS.register("fp32")
 class Fp32(Codec):
-    """32 bits per component, exact, zero-copy: on the CPU the payload is a view of the vector.
+    """32 bits per component, exact, zero-copy: the payload is a view of the vector.
 
     Bytes: 4 N. No header, so that the exchange moves what an uncompressed implementation moves.
     """
@@ -22,21 +21,20 @@ class Fp32(Codec):
     exact = True
 
     def encode(self, vector: Tensor, generator: torch.Generator, into: Bytes | None = None) -> Bytes:
-        """A view of `vector` (of a contiguous copy on the host where it is not contiguous or not there)."""
+        """A view of `vector`, or of a copy where it is not contiguous."""
         del generator, into  # nothing is random, nothing is copied
         flat = flat_float32(vector)
         require_finite(flat)
-        return flat.cpu().numpy().view(np.uint8)
+        return bytes_of(flat)
 
     def decode(self, payload: Bytes, out: Tensor) -> None:
         """Copy the values into `out`."""
-        if payload.size != 4 * out.numel():
+        if payload.numel() != 4 * out.numel():
             raise PayloadError(
-                f"fp32 payload is {payload.size} bytes, must be {4 * out.numel()} for {out.numel()} "
+                f"fp32 payload is {payload.numel()} bytes, must be {4 * out.numel()} for {out.numel()} "
                 "components; sender and receiver must use the same codec, options and model"
             )
-        values = np.require(payload, requirements="W").view(np.float32)
-        out.copy_(torch.from_numpy(values))
+        out.copy_(float32_of(payload))
 
     def payload_bytes(self, count: int) -> int:
         """4 bytes per component."""

@@ -6,13 +6,12 @@ import math
 import struct
 from typing import Annotated, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from algorithms.algorithm import Bytes
-from algorithms.codecs.codec import CODECS, Codec, Scratch, flat_float32, require_payload, room_for
+from algorithms.codecs.codec import CODECS, Codec, Scratch, flat_float32, put, require_payload, room_for
 from algorithms.codecs.packing import pack, packed_bytes, padded, unpack
 from algorithms.codecs.rounding import stochastic_round_
 from algorithms.finite import require_finite
@@ -47,7 +46,7 @@ class Grid(Codec):
     def __init__(self, options: GridOptions) -> None:
         super().__init__(options)
         self.bits = options.bits
-        self.step = float(np.float32(options.step))  # as the header carries it
+        self.step = torch.tensor(options.step, dtype=torch.float32, device="cpu").item()  # as the header carries it
         self._largest = 2 ** (options.bits - 1) - 1
         self._scratch = Scratch()
 
@@ -56,19 +55,18 @@ class Grid(Codec):
         flat = flat_float32(vector)
         require_finite(flat)
         count = flat.numel()
-        payload = room_for(self.payload_bytes(count), into)
-        payload[: HEADER.size] = np.frombuffer(self._header(count), dtype=np.uint8)
+        payload = room_for(self.payload_bytes(count), into, flat.device)
+        put(self._header(count), payload[: HEADER.size])
         if count:
             codes = self._codes(self._scaled(flat), generator)
-            torch.from_numpy(payload[HEADER.size :]).copy_(pack(codes, self.bits, count))
+            payload[HEADER.size :].copy_(pack(codes, self.bits, count))
         return payload
 
     def decode(self, payload: Bytes, out: Tensor) -> None:
         """Index times step."""
         count = out.numel()
         require_payload(self.name, payload, self.payload_bytes(count), HEADER, self._header(count))
-        packed = torch.from_numpy(np.require(payload[HEADER.size :], requirements="W")).to(out.device)
-        out.copy_(unpack(packed, self.bits, count)).mul_(self.step)
+        out.copy_(unpack(payload[HEADER.size :], self.bits, count)).mul_(self.step)
 
     def payload_bytes(self, count: int) -> int:
         """16 + ceil(N bits / 8)."""

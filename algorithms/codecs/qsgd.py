@@ -6,7 +6,6 @@ import math
 import struct
 from typing import Annotated, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -18,6 +17,8 @@ from algorithms.codecs.codec import (
     PayloadError,
     Scratch,
     flat_float32,
+    float32_of,
+    put,
     require_payload,
     room_for,
 )
@@ -75,16 +76,16 @@ class Qsgd(Codec):
         """Header, norms and packed levels of `vector`."""
         flat = flat_float32(vector)
         count = flat.numel()
-        payload = room_for(self.payload_bytes(count), into)
-        payload[: HEADER.size] = np.frombuffer(self._header(count), dtype=np.uint8)
+        payload = room_for(self.payload_bytes(count), into, flat.device)
+        put(self._header(count), payload[: HEADER.size])
         if count == 0:
             return payload
         rows = self._rows(flat)
         norms = _bucket_norms(rows, flat, self._norm)
         codes = self._codes(rows, norms, count, generator)
         start = self._codes_start(count)
-        _host(payload[HEADER.size : start]).copy_(norms.view(torch.uint8))
-        _host(payload[start:]).copy_(pack(codes, self.bits, count))
+        payload[HEADER.size : start].copy_(norms.view(torch.uint8))
+        payload[start:].copy_(pack(codes, self.bits, count))
         return payload
 
     def decode(self, payload: Bytes, out: Tensor) -> None:
@@ -94,17 +95,15 @@ class Qsgd(Codec):
         if count == 0:
             return
         start = self._codes_start(count)
-        # Copied: at this offset the room of a receive need not be aligned for floats.
-        norms = torch.from_numpy(np.frombuffer(payload[HEADER.size : start].tobytes(), np.float32).copy())
+        norms = float32_of(payload[HEADER.size : start])
         if not bool(((norms >= 0) & (norms <= FLOAT32_MAX)).all()):
             raise PayloadError("qsgd payload has a norm that is negative or not finite; it was damaged on its way")
-        packed = torch.from_numpy(np.require(payload[start:], requirements="W")).to(out.device)
         bucket, buckets = self._shape(count)
         whole = buckets * bucket == count
         target = out if whole else self._scratch.take("rows", buckets * bucket, torch.float32, out.device)
-        target[:count].copy_(unpack(packed, self.bits, count))
+        target[:count].copy_(unpack(payload[start:], self.bits, count))
         target[:count].div_(self.levels)  # divided first: a norm near the smallest float must not vanish
-        target.view(buckets, bucket).mul_(norms.to(out.device).unsqueeze(1))  # [buckets, bucket] * [buckets, 1]
+        target.view(buckets, bucket).mul_(norms.unsqueeze(1))  # [buckets, bucket] * [buckets, 1]
         if not whole:
             out.copy_(target[:count])
 
@@ -165,8 +164,3 @@ def _bucket_norms(rows: Tensor, flat: Tensor, norm: str) -> Tensor:
     if norm == "max":
         return largest
     return torch.maximum(torch.linalg.vector_norm(rows, dim=1).clamp_(max=FLOAT32_MAX), largest)
-
-
-def _host(room: Bytes) -> Tensor:
-    """`room` as a tensor that shares its memory."""
-    return torch.from_numpy(room)

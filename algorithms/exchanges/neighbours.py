@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-import numpy as np
+import torch
 
 from algorithms.algorithm import Bytes, Exchange, Operation, Receive, Send
 
@@ -15,13 +15,15 @@ class NeighbourExchange:
     One latency, degree x payload sent.
     """
 
-    def __init__(self, neighbours: Sequence[int], room_bytes: int) -> None:
-        self._rooms = {peer: np.empty(room_bytes, dtype=np.uint8) for peer in neighbours}
+    def __init__(self, neighbours: Sequence[int], room_bytes: int, device: torch.device, *, fixed: bool) -> None:
+        """`fixed`: whether every payload is as long as its room."""
+        self._whole = not fixed
+        self._rooms = {peer: torch.empty(room_bytes, dtype=torch.uint8, device=device) for peer in neighbours}
 
     def swap(self, payload: Bytes) -> Generator[Operation, Sequence[int], dict[int, Bytes]]:
         """Send `payload` to every neighbour; the neighbours' payloads, valid until the next swap."""
         sizes = yield Exchange(
-            sends=[Send(peer, payload) for peer in self._rooms],
-            receives=[Receive(peer, room) for peer, room in self._rooms.items()],
+            sends=[Send(peer, payload, whole=self._whole) for peer in self._rooms],
+            receives=[Receive(peer, room, whole=self._whole) for peer, room in self._rooms.items()],
         )
         return {peer: room[:size] for (peer, room), size in zip(self._rooms.items(), sizes, strict=True)}

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from algorithms.algorithm import Bytes, Exchange, Meter, Receive, Send, Step, Work
 from algorithms.exchanges.chunks import length, split
@@ -24,15 +24,15 @@ class RingAllreduce:
     State: room for one received chunk. Every worker ends with the same bits, as each chunk is summed once.
     """
 
-    def __init__(self, rank: int, workers: int, count: int, meter: Meter) -> None:
+    def __init__(self, rank: int, workers: int, count: int, meter: Meter, device: torch.device) -> None:
         self._rank, self._workers, self._meter = rank, workers, meter
         self._chunks = split(count, workers)
-        self._room = np.empty(max(map(length, self._chunks)), dtype=np.float32)
+        self._room = torch.empty(max(map(length, self._chunks)), device=device)
 
-    def sum(self, values: npt.NDArray[np.float32]) -> Step:
-        """Replace `values` (contiguous) by the sum over workers."""
+    def sum(self, values: Tensor) -> Step:
+        """Replace `values` (float32, flat and contiguous) by the sum over workers."""
         yield from self._reduce_scatter(values)
-        slots = [values[chunk].view(np.uint8) for chunk in self._chunks]
+        slots = [values[chunk].view(torch.uint8) for chunk in self._chunks]
         yield from ring_allgather(self._rank, self._workers, slots, own=self._rank + 1)
 
     def sent_bytes(self) -> int:
@@ -41,15 +41,15 @@ class RingAllreduce:
         total = sum(map(length, self._chunks))
         return FLOAT_BYTES * (2 * total - sum(length(self._chunks[index]) for index in kept))
 
-    def _reduce_scatter(self, values: npt.NDArray[np.float32]) -> Step:
+    def _reduce_scatter(self, values: Tensor) -> Step:
         """Leave the whole sum of chunk rank + 1 in place; other chunks hold partial sums."""
         for phase in range(self._workers - 1):
             outgoing = values[self._chunks[(self._rank - phase) % self._workers]]
             partial = values[self._chunks[(self._rank - phase - 1) % self._workers]]
-            received = self._room[: partial.size]
-            yield _pass_on(self._rank, self._workers, outgoing.view(np.uint8), received.view(np.uint8), phase)
+            received = self._room[: partial.numel()]
+            yield _pass_on(self._rank, self._workers, outgoing.view(torch.uint8), received.view(torch.uint8), phase)
             with self._meter.work(Work.REDUCE, received.nbytes):
-                np.add(partial, received, out=partial)
+                partial.add_(received)
 
 
 def ring_allgather(rank: int, workers: int, slots: Sequence[Bytes], own: int) -> Step:

@@ -64,7 +64,7 @@ class Reference(ABC):
         """decode(encode(z)) of one vector, which a codec takes in float32."""
         codec = self.setting.codec
         out = torch.empty(z.size)
-        codec.decode(codec.encode(torch.from_numpy(z.astype(np.float32)), draws).copy(), out)
+        codec.decode(codec.encode(torch.from_numpy(z.astype(np.float32)), draws).clone(), out)
         return out.double().numpy()
 
 

@@ -16,7 +16,7 @@ from testbed.errors import UserError
 from testbed.fidelity import model
 from testbed.fidelity.cells import LARGE_VALUES, MANY_WORKERS
 from testbed.fidelity.measuring import Document
-from testbed.results.limits import saturated
+from testbed.results.limits import limit
 from testbed.workers.training import vector_size
 from topologies import make
 from topologies.wiring import derive
@@ -148,7 +148,7 @@ def model_row(cell: Cell, document: Document) -> ModelRow:
         measured_s=step_s(document),
         terms=expected(cell),
         within=allowed(cell),
-        saturated=saturated(cell.lab, document) is not None,
+        saturated=limit(cell, document) is not None,
     )
 
 

@@ -10,11 +10,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from testbed.cache import cache_folder
+from testbed.cell import OWN_DEVICES
 from testbed.errors import UserError
 from testbed.profiles.instant import INSTANT
 from testbed.profiles.profile import ADAPTER, Profile
 
-MEASURED = "cpu"  # the name under which `gradwire profile` keeps this machine's own
+MEASURED = "cpu"  # what `gradwire profile` measures where nothing else is said
 _BUILT_IN = {INSTANT.device: INSTANT}  # for measurements of the network alone: not offered to sweeps
 _SHIPPED = Path(__file__).parent
 _SUFFIX = ".yaml"
@@ -26,9 +27,9 @@ def measured_folder() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """Devices that a sweep may name: shipped, measured here, and `cpu`, measured or not yet."""
+    """Devices that a sweep may name: shipped, measured here, and this machine's own, measured or not."""
     found = {path.stem for folder in (_SHIPPED, measured_folder()) for path in folder.glob(f"*{_SUFFIX}")}
-    return tuple(sorted(found | {MEASURED}))
+    return tuple(sorted(found | set(OWN_DEVICES)))
 
 
 def load(device: str) -> Profile:
@@ -44,8 +45,11 @@ def load(device: str) -> Profile:
     for folder in (_SHIPPED, measured_folder()):
         if (path := folder / f"{device}{_SUFFIX}").is_file():
             return read(path)
-    if device == MEASURED:
-        raise UserError(f"device {device} has not been measured ({measured_folder()} lacks it): run `gradwire profile`")
+    if device in OWN_DEVICES:
+        raise UserError(
+            f"device {device} has not been measured ({measured_folder()} lacks it): run `gradwire profile --device "
+            f"{device}`"
+        )
     raise UserError(f"device is {device!r}, must be one of {', '.join(names())}, or the path of a {_SUFFIX} file")
 
 
@@ -62,13 +66,16 @@ def read(path: Path) -> Profile:
     """The profile in a YAML file; UserError names the file, the field, its value and the rule."""
     try:
         values: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        return ADAPTER.validate_python(values)
+        profile = ADAPTER.validate_python(values)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"profile {path} cannot be read: {error}") from error
     except YAMLError as error:
         raise UserError(f"profile {path} is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         raise UserError(f"profile {path}: {_sentence(error)}; testbed/profiles/k80.yaml is an example") from error
+    if profile.kind not in ("measured", "estimated"):
+        raise UserError(f"profile {path}: kind is {profile.kind!r}, which no file can be: say measured or estimated")
+    return profile
 
 
 def _sentence(error: ValidationError) -> str:

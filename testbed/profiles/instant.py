@@ -1,6 +1,8 @@
-"""A device on which nothing takes time: what remains of a step is its communication."""
+"""Devices that take no time: one on which nothing does, and this machine's own, on which work takes what it takes."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from algorithms.algorithm import Work
 from testbed.profiles.profile import Compute, Cost, Lognormal, Profile, Quantity
@@ -26,15 +28,26 @@ class InstantProfile(Profile):
         return 0.0
 
 
-INSTANT = InstantProfile(
-    schema=1,
-    device="instant",
-    kind="none",
-    description="No device: compute, codecs and copies take no time, to measure communication alone.",
-    sources={},
-    compute={},
-    codecs={},
-    reduce=_FREE,
-    apply=_FREE,
-    staging_copy=_FREE,
+def _free(device: str, kind: Literal["none", "real"], description: str) -> InstantProfile:
+    return InstantProfile(
+        schema=1,
+        device=device,
+        kind=kind,
+        description=description,
+        sources={},
+        compute={},
+        codecs={},
+        reduce=_FREE,
+        apply=_FREE,
+        staging_copy=_FREE,
+    )
+
+
+INSTANT = _free(
+    "instant", "none", "No device: compute, codecs and copies take no time, to measure communication alone."
 )
+
+
+def own(device: str) -> Profile:
+    """In the place of a profile where workers compute for real on `device`: nothing is to be slept."""
+    return _free(device, "real", "This machine's own device, which took what it took.")

@@ -155,11 +155,11 @@ def _codec(codec: Codec, size: int, device: torch.device, say: Say) -> CodecCost
     out = torch.empty_like(values)
 
     def encode(count: int) -> Callable[[], object]:
-        into = np.empty(codec.max_bytes(count), np.uint8)
+        into = torch.empty(codec.max_bytes(count), dtype=torch.uint8, device=device)
         return lambda: codec.encode(values[:count], generator, into)
 
     def decode(count: int) -> Callable[[], object]:
-        payload = codec.encode(values[:count], generator).copy()
+        payload = codec.encode(values[:count], generator).clone()
         return lambda: codec.decode(payload, out[:count])
 
     return CodecCost(encode=_cost(encode, size, device), decode=_cost(decode, size, device))
@@ -168,7 +168,7 @@ def _codec(codec: Codec, size: int, device: torch.device, say: Say) -> CodecCost
 def _vector_work(size: int, device: torch.device, say: Say) -> dict[str, Cost]:
     say(f"reduce, apply and staging copy on {device}: {_CALLS} calls on {size} values")
     x, y = torch.zeros(size, device=device), torch.ones(size, device=device)
-    host = torch.empty(size)
+    host = torch.empty(size, pin_memory=device.type == "cuda")  # as what messages leave from is
     return {
         "reduce": _cost(lambda count: lambda: x[:count].add_(y[:count]), size, device),
         "apply": _cost(lambda count: lambda: x[:count].add_(y[:count], alpha=-0.1), size, device),

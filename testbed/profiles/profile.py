@@ -98,7 +98,7 @@ class Profile:
 
     schema: Literal[1]
     device: Annotated[str, Field(min_length=1)]
-    kind: Literal["measured", "estimated", "none"]  # none: of no device
+    kind: Literal["measured", "estimated", "none", "real"]  # none: of no device; real: not emulated, but used
     description: str
     sources: Mapping[str, str]  # short name -> what is cited, for the derivations
     compute: Annotated[Mapping[str, Compute], Field(min_length=1)]  # by workload

@@ -14,7 +14,7 @@ import pandas as pd
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.results import atomic
-from testbed.results.limits import saturated
+from testbed.results.limits import limit, overrun_share
 from testbed.results.run_folder import RunFolder
 from testbed.results.spread import (
     epochs_from_steps,
@@ -51,6 +51,7 @@ _NUMBERS: Final = (
     "samples",
     "parameters",
     "changes_missed",
+    "overrun_share",
     "emulated_s",
     "wall_s",
 )
@@ -62,7 +63,10 @@ def table(run: RunFolder) -> pd.DataFrame:
 
 
 def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A cell's row: what was declared, then what was measured; `status` is ok, failed, saturated or missing."""
+    """A cell's row: what was declared, then what was measured.
+
+    `status` is ok, failed, saturated, overrun or missing.
+    """
     nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan) | dict.fromkeys(
         ("dataset", "device_kind", "faithful", "settled")
     )
@@ -71,8 +75,8 @@ def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
         result = nothing | {"status": "missing", "reason": "not measured yet"}
     elif document["status"] == "failed":
         result = nothing | {"status": "failed", "reason": document["reason"]}
-    elif reason := saturated(cell.lab, document):  # what is measured is the machine's limit, so the row has no numbers
-        result = nothing | {"status": "saturated", "reason": reason}
+    elif limited := limit(cell, document):  # what is measured is not the network's, so the row has no numbers
+        result = nothing | dict(zip(("status", "reason"), limited, strict=True))
     else:
         result = nothing | _measured(cell, document)
     return _declared(cell) | result
@@ -114,6 +118,7 @@ def _measured(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
         "device_kind": document["profile"]["kind"],
         "changes_missed": missed(document),
         "timeline": timeline(cell, document),
+        "overrun_share": overrun_share(document),
         "emulated_s": document["emulated_s"],
         "wall_s": document["wall_s"],
     }

@@ -85,6 +85,23 @@ def repetition_document(done: Sequence[BlockDone], lead_in: int) -> dict[str, An
     return document
 
 
+def overrun_document(blocks: Sequence[Sequence[BlockDone]]) -> dict[str, float]:
+    """By how much work took longer than the profile says, per step, of the worker that overran longest.
+
+    `share`: of all the time that the blocks took.
+    """
+    steps = sum(len(block[0].ends_s) for block in blocks)
+    took_s = sum(float(step_ends(block)[-1]) - min(done.start_s for done in block) for block in blocks)
+    overrun_s = np.sum([[done.overrun_s for done in block] for block in blocks], axis=0)
+    calls = np.sum([[done.overruns for done in block] for block in blocks], axis=0)
+    worst = int(np.argmax(overrun_s))
+    return {
+        "calls_per_step": float(calls[worst]) / steps,
+        "s_per_step": float(overrun_s[worst]) / steps,
+        "share": float(overrun_s[worst]) / took_s if took_s > 0 else 0.0,
+    }
+
+
 def has_settled(step_s: Sequence[float], period: int) -> bool:
     """Whether the last two periods took the same time, within SETTLED_WITHIN, or the last two pairs of periods.
 
@@ -110,6 +127,7 @@ class _Visit:
     bytes: dict[str, Any]
     processor_wait_s: float  # in a step, of the worker that waited most
     workload: dict[str, Any]
+    devices: list[str]  # by rank: what each worker computes on
 
 
 class Measurement:
@@ -138,6 +156,7 @@ class Measurement:
         self._steps = cell.steps
         self._step = 0
         self._declared_bytes = 0
+        self._measured: list[list[BlockDone]] = []
 
     def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
@@ -156,6 +175,8 @@ class Measurement:
             "bytes": mean_account([visit.bytes for visit in found]),
             "processor_wait_s": max(visit.processor_wait_s for visit in found),
             "workload": found[0].workload,
+            "devices": found[0].devices,
+            "overrun": overrun_document(self._measured),
             "emulated_s": time.monotonic() - start_s,
         }
 
@@ -165,7 +186,8 @@ class Measurement:
         """From the cell's preparation to its end, with some of its repetitions."""
         if self._schedule:
             self._schedule.set_up(repetitions[0])
-        ready = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)[0]
+        everyone = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)
+        ready = everyone[0]
         self._steps, self._step = steps_of(self._cell, ready.samples), 0
         warmup = self._warm_up(ready.period)
         before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
@@ -190,6 +212,7 @@ class Measurement:
                 "parameters": ready.parameters,
                 "gradients": self._cell.gradients,
             },
+            devices=[one.device for one in everyone],
         )
 
     def _warm_up(self, period: int) -> dict[str, Any]:
@@ -204,11 +227,14 @@ class Measurement:
     def _repeat(self, number: int, period: int) -> dict[str, Any]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)
         compute_s = self._draws(number, _repetition_steps(self._steps, period))
+        happened: dict[str, Any] = {}
         if self._schedule is None:
-            return repetition_document(self._block(compute_s, "measuring"), lead_in)
-        done = self._block(compute_s, "measuring", self._schedule.timeline())
-        happened = self._schedule.record(block_start(done))
-        self._schedule.restore()
+            done = self._block(compute_s, "measuring")
+        else:
+            done = self._block(compute_s, "measuring", self._schedule.timeline())
+            happened = self._schedule.record(block_start(done))
+            self._schedule.restore()
+        self._measured.append(done)
         return repetition_document(done, lead_in) | happened
 
     def _block(

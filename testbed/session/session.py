@@ -209,7 +209,7 @@ class Session:
         self, group: WorkerGroup, cell: Cell, recording: str | None, probe: Mapping[str, Any]
     ) -> dict[str, Any]:
         assert self._network is not None and self._shaper is not None
-        profile = _profile(cell.device)
+        profile = profiles.own(cell.device) if cell.computes_here else _profile(cell.device)
         slowness = [cell.compute_scale * _slowness(cell, rank) for rank in range(cell.network.workers)]
         mean_s = profile.mean_compute_s(cell.workload, cell.batch_size)
         schedule = self._schedule(cell)

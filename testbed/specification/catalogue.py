@@ -36,7 +36,10 @@ def installed(cell: Cell) -> Cell:
         algorithm_options=algorithms.options(cell.algorithm, cell.algorithm_options).model_dump(),
         codec_options=create_codec(cell.codec, cell.codec_options).options.model_dump(),
     )
-    _check_profile(completed)
+    if completed.computes_here:
+        _check_real_compute(completed)
+    else:
+        _check_profile(completed)
     return completed
 
 
@@ -63,6 +66,23 @@ def _check_profile(cell: Cell) -> None:
     profile = _profile(cell.device)
     profile.compute_of(cell.workload)
     profile.codec_of(cell.codec)
+
+
+def _check_real_compute(cell: Cell) -> None:
+    """This machine has the device, and nothing stands in for what it computes."""
+    from testbed.workers import devices
+
+    if cell.gradients == "recorded":
+        raise ValueError(
+            f"gradients is recorded, but device {cell.device} in lab host computes them for real: set gradients: live, "
+            "or choose a device that is emulated, such as k80"
+        )
+    if cell.compute_scale != 1:
+        raise ValueError(
+            f"compute_scale is {cell.compute_scale:g}, but device {cell.device} in lab host takes what it takes: leave "
+            "compute_scale out, or choose a device that is emulated, such as k80"
+        )
+    devices.require(cell.device)
 
 
 @cache

@@ -54,7 +54,9 @@ class Axes(Strict):
     graph: Axis[str] = Field(["ring"], description="who averages with whom in a decentralized algorithm")
     workload: Axis[str] = Field(["resnet20"], description="a model with its data set")
     batch_size: Axis[Annotated[StrictInt, Field(ge=1)]] = Field([128], description="per worker")
-    device: Axis[str] = Field(["k80"], description="the profile that says how long compute takes")
+    device: Axis[str] = Field(
+        ["k80"], description="the profile that says how long compute takes; in lab host, cpu and cuda compute for real"
+    )
     compute_scale: Axis[_Scale] = Field([1.0], description="multiplies the profile's compute time")
     gradients: Axis[Literal["recorded", "live"]] = Field(["recorded"], description="replayed, or computed")
     steps: Axis[StepsChoice] = Field(

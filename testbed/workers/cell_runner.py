@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 
@@ -12,10 +13,13 @@ from algorithms.algorithm import Algorithm, Worker
 from algorithms.codecs.codec import create_codec
 from algorithms.graphs import create_graph
 from testbed.cell import Cell
+from testbed.workers import devices
+from testbed.workers.carrier import Carrier
 from testbed.workers.counters import forget_acknowledgement_history
 from testbed.workers.meter import StepMeter
 from testbed.workers.mpi import MPI
 from testbed.workers.protocol import PARTS, Block, BlockDone, Prepare, Ready
+from testbed.workers.staging import carrier_of
 from testbed.workers.training import create_training
 from testbed.workers.transport import MpiTransport
 
@@ -27,13 +31,20 @@ class CellRunner:
 
     def __init__(self, prepare: Prepare, communicator: MPI.Intracomm) -> None:
         cell = Cell.from_json(prepare.cell)
-        self._training = create_training(cell, prepare.recording, communicator.rank)
+        self._device = devices.device_of(cell, communicator.rank)
+        training = create_training(cell, prepare.recording, communicator.rank)
+        self._training = dataclasses.replace(training, x=training.x.to(self._device))
         self._gradient = torch.empty_like(self._training.x)
-        self._meter = StepMeter(prepare.profile.work_s)
-        self.transport = MpiTransport(communicator, self._meter, prepare.profile.staging_copy_s)
-        self._algorithm = self._create_algorithm(cell, communicator)
+        self._meter = StepMeter(
+            prepare.profile.work_s,
+            synchronise=devices.synchroniser(self._device),
+            can_overrun=cell.can_overrun,
+        )
+        carrier = carrier_of(self._device, communicator)
+        self.transport = MpiTransport(carrier, self._meter, prepare.profile.staging_copy_s)
+        self._algorithm = self._create_algorithm(cell, communicator, carrier)
 
-    def _create_algorithm(self, cell: Cell, communicator: MPI.Intracomm) -> Algorithm:
+    def _create_algorithm(self, cell: Cell, communicator: MPI.Intracomm, carrier: Carrier) -> Algorithm:
         worker = Worker(
             rank=communicator.rank,
             workers=communicator.size,
@@ -44,6 +55,8 @@ class CellRunner:
             seed=cell.seed,
             meter=self._meter,
             options=cell.algorithm_options,
+            device=self._device,
+            announce=carrier.announce,
         )
         return registry.create(cell.algorithm, worker)
 
@@ -54,6 +67,7 @@ class CellRunner:
             period=self._algorithm.period,
             samples=self._training.samples,
             dataset=self._training.dataset,
+            device=devices.describe(self._device),
         )
 
     def run(self, block: Block, on_step: Callable[[int], None]) -> BlockDone:
@@ -61,6 +75,7 @@ class CellRunner:
         parts: dict[str, list[float]] = {part: [] for part in PARTS}
         ends = []
         declared = 0
+        overruns, overrun_s = self._meter.overruns, self._meter.overrun_s
         forget_acknowledgement_history()
         start_s = time.monotonic()
         for step, compute_s in enumerate(block.compute_s, start=block.first_step):
@@ -69,7 +84,14 @@ class CellRunner:
             for part in PARTS:
                 parts[part].append(self._meter.parts_s[part])
             on_step(step)
-        return BlockDone(start_s, tuple(ends), {part: tuple(of) for part, of in parts.items()}, declared)
+        return BlockDone(
+            start_s,
+            tuple(ends),
+            {part: tuple(of) for part, of in parts.items()},
+            declared,
+            self._meter.overruns - overruns,
+            self._meter.overrun_s - overrun_s,
+        )
 
     def _step(self, step: int, compute_s: float) -> int:
         """One step; the bytes that the algorithm's formula declares for it."""

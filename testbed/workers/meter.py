@@ -2,7 +2,8 @@
 
 In the virtual lab computing takes no time, so what a device would take is charged by sleeping. In the host lab work
 takes what it takes, and where another device is emulated a worker sleeps for the rest. One rule serves both: sleep for
-what the profile says, less what has passed.
+what the profile says, less what has passed. Work that takes longer than the profile says has overrun: this machine is
+too slow to be that device.
 
 Nobody can tell when a worker computes, only when it sends, waits or is done. So the sleep that is due for several
 pieces of work is slept at once, before the next communication or at the step's end: it ends at the same moment, and a
@@ -22,10 +23,25 @@ PART_OF = {Work.ENCODE: "encode", Work.DECODE: "decode", Work.REDUCE: "decode", 
 
 
 class StepMeter:
-    """Adds up one step's parts, in seconds. `cost` is a profile's seconds for (work, fp32 bytes, codec)."""
+    """Adds up one step's parts, in seconds, and overruns since it was made.
 
-    def __init__(self, cost: Callable[[Work, int, str], float]) -> None:
+    `cost` is a profile's seconds for (work, fp32 bytes, codec). `synchronise` is called before the clock is read, and
+    returns when the device has done what it was told. `can_overrun`: whether work that takes longer is an overrun. It
+    is not in virtual time, where what passes during work is other workers' reading of the clock, 256 ns each.
+    """
+
+    def __init__(
+        self,
+        cost: Callable[[Work, int, str], float],
+        *,
+        synchronise: Callable[[], None] = lambda: None,
+        can_overrun: bool = False,
+    ) -> None:
         self._cost = cost
+        self._synchronise = synchronise
+        self._can_overrun = can_overrun
+        self.overruns = 0  # calls
+        self.overrun_s = 0.0
         self._due_s = 0.0
         self._due_part = ""  # the last that sleep is due for
         self.parts_s = dict.fromkeys(PARTS, 0.0)
@@ -38,8 +54,10 @@ class StepMeter:
     @contextmanager
     def lasting(self, part: str, least_s: float) -> Iterator[None]:
         """Count the enclosed time as `part`, `least_s` at least; what is left of that is due."""
+        self._synchronise()
         start = time.monotonic()
         yield
+        self._synchronise()
         self.charge(part, least_s, time.monotonic() - start)
 
     def charge(self, part: str, least_s: float, passed_s: float = 0.0) -> None:
@@ -48,11 +66,15 @@ class StepMeter:
         if least_s > passed_s:
             self._due_s += least_s - passed_s
             self._due_part = part
+        elif self._can_overrun and passed_s > least_s:
+            self.overruns += 1
+            self.overrun_s += passed_s - least_s
 
     @contextmanager
     def communicating(self) -> Iterator[None]:
         """Sleep what is due, then count the enclosed time as communication."""
         self.settle()
+        self._synchronise()
         start = time.monotonic()
         yield
         self.parts_s["communicate"] += time.monotonic() - start

@@ -37,6 +37,7 @@ class Ready:
     period: int
     samples: int
     dataset: str
+    device: str = "cpu"  # that the worker computes on, in words
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class BlockDone:
     ends_s: tuple[float, ...]
     parts_s: Mapping[str, tuple[float, ...]]
     declared_bytes: int  # by the algorithm's formula, over the block
+    overruns: int = 0  # calls that took longer than the profile says, over the block
+    overrun_s: float = 0.0  # by so much, together
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
+import torch
 
 from algorithms.algorithm import Collective, Exchange, Receive, Send, Step
 from algorithms.lockstep import LockstepError, run
 
 
-def room(size_bytes: int) -> np.ndarray:
-    return np.zeros(size_bytes, dtype=np.uint8)
+def room(size_bytes: int) -> torch.Tensor:
+    return torch.zeros(size_bytes, dtype=torch.uint8)
 
 
 def step(*operations: Exchange | Collective, sizes: list[int] | None = None) -> Step:
@@ -19,7 +19,7 @@ def step(*operations: Exchange | Collective, sizes: list[int] | None = None) -> 
 
 
 def send(peer: int, size_bytes: int = 3, tag: int = 0) -> Exchange:
-    return Exchange(sends=[Send(peer, np.arange(size_bytes, dtype=np.uint8), tag)])
+    return Exchange(sends=[Send(peer, torch.arange(size_bytes, dtype=torch.uint8), tag)])
 
 
 def receive(peer: int, size_bytes: int = 3, tag: int = 0) -> Exchange:
@@ -37,7 +37,7 @@ def test_delivers_and_counts():
 
 
 def test_collectives_sum():
-    values = [np.full(4, rank, dtype=np.float32) for rank in range(3)]
+    values = [torch.full((4,), float(rank)) for rank in range(3)]
     traffic = run([step(Collective(value)) for value in values])
     assert all(value.tolist() == [3] * 4 for value in values)
     assert traffic.handed_bytes == (16, 16, 16)
@@ -50,7 +50,7 @@ def test_collectives_sum():
         lambda: [step(send(1, tag=1)), step(receive(0, tag=2))],
         lambda: [step(send(1)), step()],
         lambda: [step(receive(1)), step()],
-        lambda: [step(Collective(np.zeros(1, dtype=np.float32))), step()],
+        lambda: [step(Collective(torch.zeros(1))), step()],
     ],
 )
 def test_what_does_not_match_is_a_deadlock(steps):

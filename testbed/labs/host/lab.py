@@ -43,6 +43,10 @@ class HostLab:
         self._containers = containers.prepare(cells, say)
         allow_cubic(say)
         native.ensure(say)
+        if any(cell.computes_here for cell in cells):
+            from testbed.workers import devices  # imports torch, which cells of a profile do not need here
+
+            self._facts["gpus"] = list(devices.gpus())
         self._recordings = recordings.ensure(cells, say)
 
     def lane_bytes(self, workers: int) -> int:

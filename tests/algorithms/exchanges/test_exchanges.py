@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,18 +21,18 @@ def test_chunks_cover_the_vector_evenly(count, parts):
 
 @given(workers=st.integers(2, 9), count=st.integers(0, 40))
 def test_ring_allreduce_sums(workers, count):
-    values = [np.arange(count, dtype=np.float32) + rank for rank in range(workers)]
-    expected = np.sum(values, axis=0)
-    rings = [RingAllreduce(rank, workers, count, Unmetered()) for rank in range(workers)]
+    values = [torch.arange(count, dtype=torch.float32) + rank for rank in range(workers)]
+    expected = torch.stack(values).sum(0)
+    rings = [RingAllreduce(rank, workers, count, Unmetered(), torch.device("cpu")) for rank in range(workers)]
     traffic = run([ring.sum(value) for ring, value in zip(rings, values, strict=True)])
-    assert all(np.array_equal(value, expected) for value in values)
+    assert all(torch.equal(value, expected) for value in values)
     assert traffic.handed_bytes == tuple(ring.sent_bytes() for ring in rings)
     assert traffic.messages == (2 * (workers - 1),) * workers
 
 
 @pytest.mark.parametrize("workers", [2, 3, 8])
 def test_ring_allgather_fills_slots_of_unequal_size(workers):
-    slots = [[np.zeros(j + 1, dtype=np.uint8) for j in range(workers)] for _ in range(workers)]
+    slots = [[torch.zeros(j + 1, dtype=torch.uint8) for j in range(workers)] for _ in range(workers)]
     for rank in range(workers):
         slots[rank][rank][:] = rank + 1
     run([ring_allgather(rank, workers, slots[rank], own=rank) for rank in range(workers)])
@@ -41,12 +41,14 @@ def test_ring_allgather_fills_slots_of_unequal_size(workers):
 
 @pytest.mark.parametrize("workers", [2, 3, 8])
 def test_all_to_all_takes_one_exchange_and_rotates(workers):
-    def step(rank: int, rooms: list[np.ndarray]) -> Step:
-        exchange = all_to_all(rank, workers, [np.array([rank, j], np.uint8) for j in range(workers)], rooms)
+    def step(rank: int, rooms: list[torch.Tensor]) -> Step:
+        exchange = all_to_all(
+            rank, workers, [torch.tensor([rank, j], dtype=torch.uint8) for j in range(workers)], rooms
+        )
         assert [send.peer for send in exchange.sends] == [(rank + k) % workers for k in range(1, workers)]
         yield exchange
 
-    rooms = [[np.zeros(2, dtype=np.uint8) for _ in range(workers)] for _ in range(workers)]
+    rooms = [[torch.zeros(2, dtype=torch.uint8) for _ in range(workers)] for _ in range(workers)]
     run([step(rank, rooms[rank]) for rank in range(workers)])
     for rank in range(workers):
         assert all(rooms[rank][j].tolist() == [j, rank] for j in range(workers) if j != rank)

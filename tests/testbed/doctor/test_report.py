@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -112,3 +114,15 @@ def test_names_are_distinct_and_every_lab_has_a_section() -> None:
     names = [check.name for section in sections for check in section.checks]
     assert len(names) == len(set(names))
     assert {section.name for section in sections if section.scope is Scope.LAB} == set(registry.names())
+
+
+@pytest.mark.virtual
+def test_this_machine_can_be_looked_at() -> None:
+    code = "import sys; from testbed.cli import main; sys.argv[0] = 'gradwire'; main()"
+    done = subprocess.run([sys.executable, "-c", code, "doctor", "--json"], capture_output=True, text=True, timeout=120)
+    found = json.loads(done.stdout)
+    assert done.returncode == (0 if found["ok"] else 1), done.stderr
+    assert found["ok"] == any(found["labs"].values())
+    assert {check["level"] for check in found["checks"]} <= set(Level)
+    assert [check for check in found["checks"] if check["found"].startswith("cannot look")] == []
+    assert "host" not in {check["section"] for check in found["checks"] if check["level"] == Level.FAIL}

@@ -65,14 +65,16 @@ def test_what_a_profile_lacks_is_named() -> None:
         profiles.load("k80").mean_compute_s("vgg16", 1)
 
 
-def test_an_unmeasured_cpu_says_how_to_measure_it() -> None:
-    assert "cpu" in profiles.names()
-    with pytest.raises(UserError, match=r"device cpu has not been measured .*run `gradwire profile`"):
-        profiles.load("cpu")
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_an_unmeasured_device_of_this_machine_says_how_to_measure_it(device: str) -> None:
+    assert device in profiles.names()
+    expected = rf"device {device} has not been measured .*run `gradwire profile --device {device}`"
+    with pytest.raises(UserError, match=expected):
+        profiles.load(device)
 
 
 def test_an_unknown_device_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match="device is 'k8', must be one of a100, cpu, k80, or the path"):
+    with pytest.raises(UserError, match="device is 'k8', must be one of a100, cpu, cuda, k80, or the path"):
         profiles.load("k8")
 
 
@@ -80,6 +82,7 @@ def test_an_unknown_device_lists_the_known_ones() -> None:
     ("old", "new", "message"),
     [
         ("kind: estimated", "kind: guessed", "kind is 'guessed'"),
+        ("kind: estimated", "kind: real", "kind is 'real', which no file can be"),
         ("value: 3.43e-4", "value: -1.0", "seconds_per_sample.value is -1.0: input should be greater"),
         ("value: 3.43e-4", "value: .nan", "seconds_per_sample.value is nan"),
         ("value: 3.43e-4", "value: fast", "seconds_per_sample.value is 'fast'"),

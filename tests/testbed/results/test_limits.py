@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from types import ModuleType
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.cell import Cell
-from testbed.results.limits import saturated
+from testbed.results.limits import limit
 from testbed.results.table import row
 from testbed.specification import load_plan
 
@@ -32,11 +33,12 @@ def test_a_network_that_the_machine_does_not_carry_has_no_numbers(cell: Cell, sc
 
 def test_workers_that_wait_for_processors_show_the_machine(cell: Cell, scripted: ModuleType) -> None:
     mean_s = 2.0  # of the script's steps
-    assert saturated("host", document(scripted, cell, processor_wait_s=0.04 * mean_s)) is None
-    reason = saturated("host", document(scripted, cell, processor_wait_s=0.2 * mean_s))
-    assert reason is not None and "waited 20% of its time" in reason
+    assert limit(cell, document(scripted, cell, processor_wait_s=0.04 * mean_s)) is None
+    status, reason = limit(cell, document(scripted, cell, processor_wait_s=0.2 * mean_s)) or ("", "")
+    assert status == "saturated" and "waited 20% of its time" in reason
     assert row(cell, document(scripted, cell, processor_wait_s=0.2 * mean_s))["status"] == "saturated"
 
 
 def test_in_virtual_time_nobody_waits(cell: Cell, scripted: ModuleType) -> None:
-    assert saturated("virtual", document(scripted, cell, processor_wait_s=1.0)) is None
+    virtual = dataclasses.replace(cell, lab="virtual")
+    assert limit(virtual, document(scripted, virtual, processor_wait_s=1.0)) is None

@@ -59,6 +59,18 @@ def test_a_full_epoch_is_the_sum_of_its_steps(sweep_file: Path, scripted: Module
     assert row(cell, document)["epoch_s"] == pytest.approx(10 * 2.0)
 
 
+@pytest.mark.parametrize(("share", "status"), [(0.0099, "ok"), (0.0101, "overrun")])
+def test_a_machine_too_slow_to_be_the_device_is_not_shown_as_it(
+    sweep_file: Path, scripted: ModuleType, share: float, status: str
+) -> None:
+    cell = load_plan(sweep_file, lambda: "virtual", lambda cell: cell).cells[0]
+    overrun = {"calls_per_step": 1.0, "s_per_step": 2 * share, "share": share}
+    found = row(cell, {"status": "ok", "reason": "", **scripted.measurement(cell), "overrun": overrun})
+    assert found["status"] == status
+    assert math.isnan(found["epoch_s"]) == (status == "overrun")
+    assert ("1.0% of the time" in found["reason"]) == (status == "overrun")
+
+
 def test_exports_hold_the_same_table(frame: pd.DataFrame) -> None:
     csv = pd.read_csv(io.BytesIO(export(frame, "csv")))
     parquet = pd.read_parquet(io.BytesIO(export(frame, "parquet")))

@@ -15,6 +15,7 @@ from testbed.session.measure import (
     Measurement,
     has_settled,
     merge_document,
+    overrun_document,
     repetition_document,
     step_ends,
     steps_needed,
@@ -277,6 +278,20 @@ def test_a_slow_worker_computes_longer_in_the_warm_up_too() -> None:
     group = ScriptedGroup()
     measure(group, Steps(), mean_compute_s=[0.5, 1.5])
     assert [command.compute_s for command in group.first_commands] == [(0.5,) * 3, (1.5,) * 3]
+
+
+def test_overruns_are_those_of_the_worker_that_overran_longest() -> None:
+    def done(calls: int, seconds: float) -> BlockDone:
+        return BlockDone(10.0, (11.0, 12.0), {}, 0, calls, seconds)
+
+    document = overrun_document([[done(8, 0.1), done(1, 0.3)], [done(8, 0.0), done(1, 0.1)]])
+    assert document == pytest.approx({"calls_per_step": 0.5, "s_per_step": 0.1, "share": 0.1})
+
+
+def test_a_document_says_what_workers_computed_on_and_that_nothing_overran() -> None:
+    document = measure(ScriptedGroup(), Steps())
+    assert document["devices"] == ["cpu"] * WORKERS
+    assert document["overrun"] == {"calls_per_step": 0.0, "s_per_step": 0.0, "share": 0.0}
 
 
 def test_a_merged_document_holds_the_cell_and_what_the_lab_adds() -> None:

@@ -9,6 +9,7 @@ import pytest
 from testbed import profiles
 from testbed.errors import UserError
 from testbed.specification import load_plan
+from testbed.workers import devices
 
 BASE = {"bandwidth": "5 Mbit/s", "latency": "1 ms", "algorithm": "allreduce"}
 
@@ -36,10 +37,45 @@ def test_a_device_without_a_profile_is_refused_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADWIRE_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=r"device cpu has not been measured .*: run `gradwire profile`"):
+    with pytest.raises(UserError, match=r"device cpu has not been measured .*: run `gradwire profile --device cpu`"):
         load(tmp_path, device="cpu")
     with pytest.raises(UserError, match=r"absent.yaml cannot be read"):
         load(tmp_path, device="./absent.yaml")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "gpus", tuple)
+
+
+def test_in_the_host_lab_this_machines_own_device_needs_no_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADWIRE_CACHE", str(tmp_path))
+    (cell,) = load(tmp_path, device="cpu", lab="host", gradients="live").cells
+    assert cell.computes_here
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, "gradients is recorded, but device cuda in lab host computes them for real: set gradients: live"),
+        ({"gradients": "live", "compute_scale": "2"}, "compute_scale is 2, but device cuda in lab host takes what"),
+        ({"gradients": "live"}, "device cuda in lab host computes on this machine's GPU, but torch"),
+    ],
+)
+def test_real_compute_that_cannot_be_is_refused_before_anything_starts(
+    tmp_path: Path, no_gpu: None, keys: dict[str, str], words: str
+) -> None:
+    with pytest.raises(UserError, match=r"trial\.yaml") as caught:
+        load(tmp_path, device="cuda", lab="host", **keys)
+    assert words in str(caught.value)
+
+
+def test_where_there_is_a_gpu_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "gpus", lambda: ("some GPU",))
+    (cell,) = load(tmp_path, device="cuda", lab="host", gradients="live").cells
+    assert cell.computes_here
 
 
 def test_a_profile_must_know_the_workload_and_the_codec(tmp_path: Path) -> None:

@@ -56,6 +56,43 @@ def test_work_that_takes_longer_is_counted_as_it_was(clock: Clock) -> None:
     assert step.parts_s["compute"] == 3.0
 
 
+def test_an_overrun_is_counted_with_its_seconds(clock: Clock) -> None:
+    step = StepMeter(free, can_overrun=True)
+    for least_s, passes_s in ((2.0, 3.0), (2.0, 1.0), (0.5, 0.75)):
+        with step.lasting("compute", least_s):
+            clock.passes(passes_s)
+    step.charge("encode", 0.0)
+    step.new_step()  # a count of the cell, not of the step
+    assert (step.overruns, step.overrun_s) == (2, 1.25)
+
+
+def test_where_nothing_can_overrun_nothing_is_counted(clock: Clock) -> None:
+    step = StepMeter(free)
+    with step.work(Work.APPLY, 4):
+        clock.passes(3.0)
+    step.settle()
+    assert (step.overruns, step.overrun_s) == (0, 0.0)
+    assert step.parts_s["apply"] == 3.0 and clock.slept_s == []
+
+
+def test_the_device_has_done_its_work_when_the_clock_is_read(clock: Clock) -> None:
+    """A device that takes a second for what it is told, and is told without waiting."""
+    told: list[float] = []
+
+    def synchronise() -> None:
+        clock.passes(sum(told))
+        told.clear()
+
+    step = StepMeter(free, synchronise=synchronise)
+    told.append(1.0)  # before the part begins: none of its time
+    with step.work(Work.ENCODE, 4, "qsgd"):
+        told.append(1.0)
+    told.append(1.0)
+    with step.communicating():
+        clock.passes(0.25)
+    assert (step.parts_s["encode"], step.parts_s["communicate"]) == (1.0, 0.25)
+
+
 def test_charges_of_a_part_add_up_until_the_next_step(clock: Clock) -> None:
     asked = []
 

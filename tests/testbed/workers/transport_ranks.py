@@ -6,22 +6,37 @@ One launch does everything: three ranks importing torch take seconds.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 
 from algorithms import lockstep, registry
-from algorithms.algorithm import Algorithm, Collective, Exchange, Receive, Send, Step, Work, Worker
+from algorithms.algorithm import (
+    Algorithm,
+    Collective,
+    Exchange,
+    Receive,
+    Send,
+    Step,
+    Work,
+    Worker,
+    no_announcement,
+)
 from algorithms.codecs.codec import create_codec
 from algorithms.graphs import create_graph
+from testbed.workers.carrier import Carrier, DirectCarrier
 from testbed.workers.meter import StepMeter
 from testbed.workers.mpi import MPI
+from testbed.workers.staging import StagedCarrier, Wait
 from testbed.workers.transport import MpiTransport
 
-PARAMETERS = 1001  # divisible by neither 2 nor 3: chunks of unequal size
+PARAMETERS = 20_003  # divisible by neither 2 nor 3: chunks of unequal size
 STEPS = 3
+SEGMENT_BYTES = 1 << 14
+ROOM_BYTES = 50_000  # of a message that is shorter
+PAYLOAD_BYTES = 20_000  # two segments
 COPY_S = 0.02  # that staging takes, each way
 ALGORITHMS = (
     ("allreduce", "fp32"),
@@ -30,6 +45,9 @@ ALGORITHMS = (
     ("dcd-psgd", "qsgd"),
     ("ecd-psgd", "qsgd"),
 )
+
+
+Announce = Callable[[torch.Tensor], None]
 
 
 class Unhurried(StepMeter):
@@ -42,17 +60,49 @@ class Unhurried(StepMeter):
         return nullcontext()
 
 
-def exchange(rank: int, size: int) -> dict[str, Any]:
-    """Every rank sends `10 * (rank + 1)` bytes to the next, with a tag, and has room for a hundred."""
-    room = np.zeros(100, np.uint8)
+class LateCopies:
+    """Copies that are made when somebody waits for them, as late as a device may: who does not wait finds nothing."""
+
+    def __init__(self) -> None:
+        self.copied_bytes = 0
+
+    def room(self, size_bytes: int) -> torch.Tensor:
+        return torch.full((size_bytes,), 255, dtype=torch.uint8)
+
+    def begin(self, into: torch.Tensor, source: torch.Tensor) -> Wait:
+        open_copies = [(into, source)]
+
+        def wait() -> None:
+            if open_copies:
+                into, source = open_copies.pop()
+                into.copy_(source)
+                self.copied_bytes += into.nbytes
+
+        return wait
+
+
+def direct() -> Carrier:
+    return DirectCarrier(MPI.COMM_WORLD)
+
+
+def staged(copies: LateCopies | None = None) -> Carrier:
+    return StagedCarrier(MPI.COMM_WORLD, copies or LateCopies(), SEGMENT_BYTES)
+
+
+CARRIERS = {"direct": direct, "staged": staged}
+
+
+def exchange(rank: int, size: int, carrier: Carrier) -> dict[str, Any]:
+    """Every rank sends `10 * (rank + 1)` bytes to the next, with a tag, and has room for more."""
+    room = torch.zeros(ROOM_BYTES, dtype=torch.uint8)
     resumed = []
 
     def step() -> Step:
-        send = Send((rank + 1) % size, np.full(10 * (rank + 1), rank + 1, np.uint8), tag=7)
-        resumed.append((yield Exchange([send], [Receive((rank - 1) % size, room, tag=7)])))
+        send = Send((rank + 1) % size, torch.full((10 * (rank + 1),), rank + 1, dtype=torch.uint8), tag=7, whole=True)
+        resumed.append((yield Exchange([send], [Receive((rank - 1) % size, room, tag=7, whole=True)])))
 
     meter = Unhurried()
-    transport = MpiTransport(MPI.COMM_WORLD, meter, lambda size_bytes: COPY_S)
+    transport = MpiTransport(carrier, meter, lambda size_bytes: COPY_S)
     transport.run(step())
     return {
         "resumed_with": list(resumed[0]),
@@ -63,19 +113,19 @@ def exchange(rank: int, size: int) -> dict[str, Any]:
     }
 
 
-def collective(rank: int, size: int) -> dict[str, Any]:
+def collective(rank: int, size: int, carrier: Carrier) -> dict[str, Any]:
     """The library's sum of `rank + 1`."""
-    values = np.full(5, rank + 1, np.float32)
+    values = torch.full((5,), float(rank + 1))
 
     def step() -> Step:
         yield Collective(values)
 
-    transport = MpiTransport(MPI.COMM_WORLD, Unhurried(), lambda size_bytes: 0.0)
+    transport = MpiTransport(carrier, Unhurried(), lambda size_bytes: 0.0)
     transport.run(step())
     return {"sum": values.tolist(), "handed": transport.handed_bytes}
 
 
-def create(name: str, codec: str, rank: int, size: int) -> Algorithm:
+def create(name: str, codec: str, rank: int, size: int, announce: Announce = no_announcement) -> Algorithm:
     return registry.create(
         name,
         Worker(
@@ -84,6 +134,7 @@ def create(name: str, codec: str, rank: int, size: int) -> Algorithm:
             parameters=PARAMETERS,
             codec=create_codec(codec, {}),
             graph=create_graph("ring", size),
+            announce=announce,
         ),
     )
 
@@ -92,10 +143,10 @@ def gradient(rank: int, t: int) -> torch.Tensor:
     return torch.randn(PARAMETERS, generator=torch.Generator().manual_seed(100 * t + rank))
 
 
-def algorithm(rank: int, size: int, name: str, codec: str) -> dict[str, Any]:
+def algorithm(rank: int, size: int, name: str, codec: str, carrier: Carrier) -> dict[str, Any]:
     """Some steps over MPI, and the same in lockstep: this rank's share of both."""
-    transport = MpiTransport(MPI.COMM_WORLD, Unhurried(), lambda size_bytes: 0.0)
-    mine, x = create(name, codec, rank, size), torch.zeros(PARAMETERS)
+    transport = MpiTransport(carrier, Unhurried(), lambda size_bytes: 0.0)
+    mine, x = create(name, codec, rank, size, carrier.announce), torch.zeros(PARAMETERS)
     everyone = [create(name, codec, other, size) for other in range(size)]
     expected = [torch.zeros(PARAMETERS) for _ in range(size)]
     declared, in_lockstep = 0, [0, 0]
@@ -114,13 +165,43 @@ def algorithm(rank: int, size: int, name: str, codec: str) -> dict[str, Any]:
     }
 
 
+def everything_by(make: Callable[[], Carrier]) -> dict[str, Any]:
+    """What a kind of carrier carries."""
+    rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
+    found = {name: does(rank, size, make()) for name, does in ACTIONS.items()}
+    return found | {f"{name} {codec}": algorithm(rank, size, name, codec, make()) for name, codec in ALGORITHMS}
+
+
+def copies(rank: int, size: int) -> dict[str, Any]:
+    """One payload to both others, announced or not, and one announced in vain: how much was copied, and what came."""
+    found: dict[str, Any] = {}
+    for announced in (True, False):
+        counted = LateCopies()
+        carrier = staged(counted)
+        payload, vain = (torch.full((PAYLOAD_BYTES,), value, dtype=torch.uint8) for value in (rank + 1, 99))
+        rooms = {peer: torch.zeros(PAYLOAD_BYTES, dtype=torch.uint8) for peer in range(size) if peer != rank}
+        if announced:
+            carrier.announce(vain)
+            carrier.announce(payload)
+            carrier.announce(payload.fill_(rank + 11))  # anew: it has changed
+        carrier.exchange(
+            Exchange([Send(peer, payload) for peer in rooms], [Receive(peer, room) for peer, room in rooms.items()])
+        )
+        found["announced" if announced else "not"] = {
+            "copied_bytes": counted.copied_bytes,
+            "came": {peer: sorted(set(room.tolist())) for peer, room in rooms.items()},
+            "messages": carrier.messages,
+        }
+    return found
+
+
 def main() -> None:
     """Do everything, and let rank 0 print what each rank found."""
     torch.set_num_threads(1)
     MPI.Init()
     world = MPI.COMM_WORLD
-    found: dict[str, Any] = {name: does(world.rank, world.size) for name, does in ACTIONS.items()}
-    found |= {f"{name} {codec}": algorithm(world.rank, world.size, name, codec) for name, codec in ALGORITHMS}
+    found: dict[str, Any] = {kind: everything_by(make) for kind, make in CARRIERS.items()}
+    found["copies"] = copies(world.rank, world.size)
     everything = world.gather(found)
     if world.rank == 0:
         print(json.dumps(everything), flush=True)

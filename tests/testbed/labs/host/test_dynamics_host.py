@@ -18,7 +18,7 @@ from testbed.labs.host.lab import HostLab
 from testbed.labs.lab import CellFailed, CellFinished, Event
 from testbed.results import documents
 
-LACK = requirements.missing()
+LACK = requirements.missing(requirements.lacks())
 
 pytestmark = [
     pytest.mark.host,

@@ -18,7 +18,7 @@ from testbed.cell import Cell, Network, Steps
 from testbed.labs.host import requirements
 from testbed.labs.host.lab import HostLab
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, Event
-from testbed.results import documents
+from testbed.results import documents, table
 
 LACK = requirements.missing(requirements.lacks())
 
@@ -83,6 +83,28 @@ def test_a_finished_cell_has_a_whole_document(topology: str, workers: int) -> No
         assert document["delays"]["overrun"] == 0
     # No step is faster than two one-way delays and its bytes allow; how much slower is the machine's affair.
     assert min(document["repetitions"][0]["step_s"]) > 10e-3
+
+
+def test_on_its_own_device_a_worker_takes_what_it_takes() -> None:
+    measured = cell(device="cpu", workload="vector-1000000", codec="qsgd")
+    (event,) = [event for event in run(measured) if isinstance(event, CellFinished | CellFailed)]
+    assert isinstance(event, CellFinished), event
+    document = documents.finished(measured, event.measurement)
+    assert document["profile"]["kind"] == "real"
+    assert document["devices"] == ["cpu", "cpu"]
+    assert document["overrun"] == {"calls_per_step": 0, "s_per_step": 0, "share": 0}
+    for part in ("compute_s", "encode_s", "decode_s", "apply_s"):
+        assert min(document["repetitions"][0][part]) > 50e-6, part  # a million values take longer to touch
+
+
+def test_a_device_that_this_machine_is_too_slow_for_is_marked() -> None:
+    measured = cell(device="instant", workload="vector-1000000", codec="qsgd")
+    (event,) = [event for event in run(measured) if isinstance(event, CellFinished | CellFailed)]
+    assert isinstance(event, CellFinished), event
+    document = documents.finished(measured, event.measurement)
+    assert document["overrun"]["calls_per_step"] > 1
+    assert 0 < document["overrun"]["share"] < 1
+    assert table.row(measured, document)["status"] in ("overrun", "saturated")
 
 
 def test_a_worker_that_raises_fails_its_cell_alone() -> None:

@@ -113,6 +113,9 @@ def test_a_finished_cell_has_a_whole_document(outcome: Outcome, measured: Cell) 
     assert document["warmup"]["steps"] >= 3
     # On the ring everybody talks to everybody: such steps need not settle (docs/virtual-lab.md, "Known limits").
     assert document["warmup"]["settled"] or measured.network.topology == "ring"
+    # Computing takes no virtual time, so that no work takes longer than a profile says.
+    assert document["overrun"] == {"calls_per_step": 0, "s_per_step": 0, "share": 0}
+    assert document["devices"] == ["cpu"] * measured.network.workers
     assert document["lane"] == 0
     assert 0 < document["wall_s"] < 100
 
