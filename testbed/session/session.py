@@ -229,7 +229,7 @@ class Session:
             profile=profile,
             draws=draws,
             mean_compute_s=[mean_s * factor for factor in slowness],
-            quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * cell.network.latency_s),
+            quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * _longest_latency_s(cell)),
             say=say,
             schedule=schedule,
         )
@@ -261,3 +261,10 @@ def _slowness(cell: Cell, rank: int) -> float:
     """How many times as long as the others a worker computes."""
     slow = cell.slow_worker
     return slow.compute if slow is not None and slow.worker == rank else 1.0
+
+
+def _longest_latency_s(cell: Cell) -> float:
+    """Of all that the cell's links have at some time."""
+    own = [link.latency_s or 0.0 for link in cell.network.own_links]
+    later = [change.latency_s or 0.0 for change in cell.schedule]
+    return max(cell.network.latency_s, *own, *later, 0.0)
