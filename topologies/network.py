@@ -45,6 +45,16 @@ class RunningNetwork:
         pid: int = self.mininet[node].pid
         return pid
 
+    def lost(self) -> str | None:
+        """Which interface is gone, in words; None where all links are as they were made."""
+        for node in (*self.mininet.hosts, *self.mininet.switches):
+            for end in self.wiring.ends_of(node.name):
+                try:
+                    node.netlink.get([get_link(node.netlink.index(end.interface))], "reading links")
+                except LabError:
+                    return f"interface {end.interface} is gone; somebody removed it"
+        return None
+
     def stop(self) -> None:
         """End all nodes' processes; namespaces, interfaces and qdiscs end with them. May be called twice."""
         nodes = [*self.mininet.hosts, *self.mininet.switches]

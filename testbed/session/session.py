@@ -91,7 +91,7 @@ class Session:
                 self._emit("failed", cell_id=cell.id, reason=str(error))
 
     def _bring_up(self, group: str, network: Network, hosting: Hosting) -> None:
-        if group == self.group and self._hosts.lost() is None:
+        if group == self.group and self._lost() is None:
             return
         self._take_down()
         self._emit("note", text=f"bringing up {group}")
@@ -106,6 +106,10 @@ class Session:
         self.group = group
         first_worker = wiring.workers[0]
         self._emit("facts", kernel=platform.release(), sysctls=dict(self._network.sysctls[first_worker]))
+
+    def _lost(self) -> str | None:
+        """What of the hosts and links that are up is gone, in words."""
+        return self._hosts.lost() or (self._network.lost() if self._network else None)
 
     def _take_down(self) -> None:
         self._dismiss_workers()
@@ -161,7 +165,7 @@ class Session:
             self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed
             document = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
-            lost = self._hosts.lost()
+            lost = self._lost()
             self._dismiss_workers()
             if lost is not None:
                 self._take_down()
@@ -200,6 +204,7 @@ class Session:
             folder=self._hosts.folder,
             environment=self._environment,
             on_step=self._say_step,
+            lost=self._lost if self._emulation.real_time else lambda: None,  # nobody reaches into a guest
         )
 
     def _say_step(self, step: int) -> None:

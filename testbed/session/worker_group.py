@@ -30,6 +30,7 @@ MPI_VARIABLES = {
 }
 MPI_HEADER_BYTES = 32  # libfabric's tcp provider sends this before each tagged message with immediate data
 START_TIMEOUT_S = 120.0
+LOOK_AFTER_S = 5.0  # of silence, at the network: TCP itself would try for a quarter of an hour
 # Of every session that a process ends MPICH 5.0 keeps a descriptor, and places on a stack that is full after 64.
 CELLS_OF_A_LAUNCH = 32
 
@@ -55,8 +56,11 @@ class WorkerGroup:
         folder: Path,
         environment: Mapping[str, str],
         on_step: Callable[[int], None] = lambda _: None,
+        lost: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`lost`: what of the network is gone, so that workers wait in vain; asked when they have long been silent."""
         self._on_step = on_step
+        self._lost = lost
         control = folder / f"control-{time.monotonic_ns()}"
         self._listener = Listener(str(control), family="AF_UNIX", backlog=len(hosts))
         control.chmod(0o777)  # workers may be another user; who may come near is the folder's affair
@@ -132,9 +136,11 @@ class WorkerGroup:
         waiting = {connection: rank for rank, connection in enumerate(self._connections)}
         while waiting:
             timeline.act()
-            ready = wait(list(waiting), max(min(deadline - time.monotonic(), timeline.patience_s), 0.0))
+            ready = wait(list(waiting), max(min(deadline - time.monotonic(), timeline.patience_s, LOOK_AFTER_S), 0.0))
             if not ready and time.monotonic() >= deadline:
                 raise WorkerFailure(f"workers {sorted(waiting.values())} were silent for {timeout_s:.0f} s")
+            if not ready and self._lost() is not None:
+                raise WorkerFailure(f"workers {sorted(waiting.values())} wait in vain")
             for connection in (one for one in ready if isinstance(one, Connection)):
                 rank = waiting[connection]
                 reply = self._hear(connection, rank)

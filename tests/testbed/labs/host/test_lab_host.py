@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from testbed.cell import Cell, Network, Steps
+from testbed.errors import UserError
 from testbed.labs.host import requirements
 from testbed.labs.host.lab import HostLab
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, Event
@@ -154,3 +156,57 @@ def test_two_runs_at_a_time_do_not_meet() -> None:
     for thread in threads:
         thread.join()
     assert [sum(isinstance(event, CellFinished) for event in events) for events in outcomes] == [1, 1]
+
+
+def _nodes_of(network_of: psutil.Process) -> list[psutil.Process]:
+    """The shells of a session's Mininet hosts, w0 first."""
+    shells = [one for one in network_of.children(recursive=True) if any("mininet:" in word for word in one.cmdline())]
+    return sorted(shells, key=lambda shell: shell.cmdline()[-1])
+
+
+def test_an_interface_that_somebody_removes_fails_its_cell_and_the_next_one_is_measured() -> None:
+    lost, next_one = cell(steps=LONG), cell()
+    events: list[Event] = []
+
+    def report(event: Event) -> None:
+        if isinstance(event, CellProgress) and not any(isinstance(earlier, CellProgress) for earlier in events):
+            shell = next(one for one in _nodes_of(psutil.Process()) if one.cmdline()[-1] == "mininet:gw0-w0")
+            words = ["nsenter", "-t", str(shell.pid), "-n", "ip", "link", "delete", "gw0-w0-eth0"]
+            subprocess.run(words, check=True, capture_output=True)
+        events.append(event)
+
+    run(lost, next_one, report=report)
+    (failure,) = [event for event in events if isinstance(event, CellFailed)]
+    assert failure.cell_id == lost.id
+    assert "interface gw0-w0-eth0 is gone; somebody removed it" in failure.reason
+    assert [event.cell_id for event in events if isinstance(event, CellFinished)] == [next_one.id]
+
+
+def test_interfaces_of_our_names_that_are_somebody_elses_are_in_nobodys_way() -> None:
+    pair = ["gw0-w0-eth0", "gw0-s0-eth1"]
+    subprocess.run(["ip", "link", "add", pair[0], "type", "veth", "peer", "name", pair[1]], check=True)
+    try:
+        before = _links()
+        assert any(isinstance(event, CellFinished) for event in run(cell()))
+        assert _links() == before
+        assert set(pair) <= set(before)
+    finally:
+        subprocess.run(["ip", "link", "delete", pair[0]], check=True)
+
+
+def _links() -> list[str]:
+    return sorted(path.name for path in Path("/sys/class/net").iterdir())
+
+
+def test_without_iptables_nothing_is_started(tmp_path: Path) -> None:
+    if requirements.backend(requirements.lacks()) is not requirements.Role.NFQUEUE:
+        pytest.skip("delays are made by netem here")
+    for program in ("unshare", "setpriv", "mount", "ip", "tc", "sh", "true", "chrt", "bash", "env"):
+        if (found := shutil.which(program)) is not None:
+            (tmp_path / program).symlink_to(found)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(UserError, match=r"not on PATH: iptables-legacy-restore.*use lab virtual"),
+    ):
+        patch.setenv("PATH", str(tmp_path))
+        HostLab().prepare([cell()], lambda text: None)
