@@ -135,8 +135,8 @@ class Session:
             self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed
             document = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
-            lost = self._hosts.lost()
             self._dismiss_workers()
+            lost = self._hosts.lost()  # now, when what ended with a worker has ended
             if lost is not None:
                 self._take_down()
             self._emit("failed", cell_id=cell.id, reason=str(error) if lost is None else f"{error}: {lost}")

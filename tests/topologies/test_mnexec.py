@@ -45,6 +45,7 @@ def test_closes_descriptors_and_leads_a_session(program):
 def test_enters_the_network_namespace_of_a_descriptor(program):
     show = ["sh", "-c", "readlink /proc/self/ns/net; ls /sys/class/net"]
     with subprocess.Popen([program, "-np", "sleep", "60"], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
         other.stdout.readline()
         descriptor = os.open(f"/proc/{other.pid}/ns/net", os.O_RDONLY)
         command = [program, "-f", str(descriptor), "-c", *show]

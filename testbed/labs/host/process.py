@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import containers
 from testbed.labs.station_process import StationProcess
 
 ISOLATION = (
@@ -23,6 +24,15 @@ class HostProcess(StationProcess):
 
     word = "the session"
 
-    def __init__(self, *, spool: Path, lane: int, native: Path) -> None:
+    def __init__(self, *, spool: Path, lane: int, native: Path, contained: bool = False) -> None:
+        """`contained`: whether it may have workers in containers."""
+        self._spool = spool
+        self._contained = contained
         words = [sys.executable, "-m", "testbed.labs.host.inside", str(spool), str(lane), str(native)]
         super().__init__([*ISOLATION, *words], spool / f"session-{lane}.log")
+
+    def stop(self) -> None:
+        """Kill it, with all processes that it made; returns when they and its containers are gone."""
+        super().stop()
+        if self._contained:
+            containers.await_end_of(self._spool)

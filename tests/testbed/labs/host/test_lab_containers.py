@@ -76,7 +76,9 @@ def run(*cells: Cell, once: Callable[[], None] = lambda: None, stop: threading.E
 
 
 def ours(engine: DockerClient) -> list[Container]:
-    return engine.containers.list(filters={"label": labels.NETWORK})  # type: ignore[no-any-return]
+    return engine.containers.list(  # type: ignore[no-any-return]
+        filters={"label": labels.NETWORK}, ignore_removed=True
+    )
 
 
 def first_of(container: Container, *paths: str) -> str:
@@ -171,15 +173,15 @@ def test_a_killed_testbed_leaves_no_container(engine: DockerClient, as_before: P
         assert len(ours(engine)) == 2
         process.kill()
     deadline_s = time.monotonic() + 15
-    while engine.containers.list(all=True, filters={"label": labels.NETWORK}):
+    while engine.api.containers(all=True, filters={"label": labels.NETWORK}):
         assert time.monotonic() < deadline_s, "the engine still has containers of a testbed that was killed"
         time.sleep(0.1)
 
 
 def test_a_stopped_run_leaves_no_container(engine: DockerClient, as_before: Path) -> None:
     stop = threading.Event()
-    run(cell(steps=LONG), once=stop.set, stop=stop)  # `as_before` looks at what is left
-    assert ours(engine) == []
+    run(cell(steps=LONG), once=stop.set, stop=stop)  # `as_before` looks at what else is left
+    assert engine.api.containers(all=True, filters={"label": labels.NETWORK}) == []
 
 
 def test_what_an_engine_left_is_removed_and_nothing_else(engine: DockerClient, as_before: Path) -> None:
@@ -199,11 +201,11 @@ def test_what_an_engine_left_is_removed_and_nothing_else(engine: DockerClient, a
     }
     try:
         assert clean.reap() == [f"container {made['dead'].name}", f"spool folder {dead}"]
-        left = {container.name for container in engine.containers.list(all=True)}
+        left = {container.name for container in engine.containers.list(all=True, ignore_removed=True)}
         assert made["dead"].name not in left
         assert {made["living"].name, made["somebodys"].name} <= left
     finally:
-        for container in engine.containers.list(all=True):
+        for container in engine.containers.list(all=True, ignore_removed=True):
             if container.name in {one.name for one in made.values()}:
                 container.remove(force=True)
         clean.remove(living)
