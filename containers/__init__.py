@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from containers.abandoned import LeftContainer
+
 if TYPE_CHECKING:
-    from containers.abandoned import LeftContainer
     from containers.docker_hosts import DockerHosts
     from testbed.cell import Cell, Hosting
 
-__all__ = ["await_end_of", "hosts", "leftovers", "prepare"]
+__all__ = ["LeftContainer", "await_end_of", "hosts", "leftovers", "prepare"]
 
 
 def prepare(cells: Sequence[Cell], say: Callable[[str], None]) -> dict[str, Any]:
