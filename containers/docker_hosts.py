@@ -168,4 +168,18 @@ class DockerHosts:
         own = [self._native, cache_folder(), *([Path(data)] if data else [])]
         machine = [] if self._choice.image else image.machine_files()
         shared = {str(self.folder): {"bind": str(self.folder), "mode": "rw"}}
-        return image.read_only(image.without_nested([path for path in (*machine, *own) if path.exists()])) | shared
+        return (
+            image.read_only(image.without_nested([path for path in (*machine, *own) if path.exists()]))
+            | shared
+            | (self._open_home() if self._choice.image else {})
+        )
+
+    def _open_home(self) -> dict[str, dict[str, str]]:
+        """A /root through which other users reach what is bound below it; images have one that is closed to them.
+
+        It is written to by the engine only, which makes the places of bindings in it.
+        """
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        home.chmod(0o755)
+        return {str(home): {"bind": "/root", "mode": "rw"}}

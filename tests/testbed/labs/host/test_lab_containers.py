@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -209,6 +211,21 @@ def test_what_an_engine_left_is_removed_and_nothing_else(engine: DockerClient, a
             if container.name in {one.name for one in made.values()}:
                 container.remove(force=True)
         clean.remove(living)
+
+
+def test_an_image_without_gradwire_fails_its_cells_in_the_programs_words(engine: DockerClient, as_before: Path) -> None:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        closed = tarfile.TarInfo("root")  # as most images have it: what is bound must be reachable all the same
+        closed.type, closed.mode = tarfile.DIRTYPE, 0o700
+        archive.addfile(closed)
+    engine.api.import_image_from_data(content.getvalue(), "gradwire-test", "empty", changes=["USER 10001"])
+    try:
+        events = run(cell(containers=Containers(image="gradwire-test:empty")))
+    finally:
+        engine.images.remove("gradwire-test:empty", force=True)
+    (failure,) = [event for event in events if isinstance(event, CellFailed)]
+    assert "did not start in its container: container_init: python3: No such file or directory" in failure.reason
 
 
 def prepare(**more: Any) -> None:
