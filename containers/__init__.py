@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from containers.abandoned import LeftContainer
+
 if TYPE_CHECKING:
-    from containers.abandoned import LeftContainer
     from containers.docker_hosts import DockerHosts
     from testbed.cell import Cell, Hosting
 
-__all__ = ["hosts", "leftovers", "prepare"]
+__all__ = ["LeftContainer", "await_end_of", "hosts", "leftovers", "prepare"]
 
 
 def prepare(cells: Sequence[Cell], say: Callable[[str], None]) -> dict[str, Any]:
@@ -29,6 +30,13 @@ def hosts(hosting: Hosting, *, spool: Path, folder: Path, native: Path, environm
     from containers.docker_hosts import DockerHosts
 
     return DockerHosts(hosting, spool=spool, folder=folder, native=native, environment=environment)
+
+
+def await_end_of(spool: Path) -> None:
+    """Wait until the containers of a run are gone whose session has ended; see containers.removal."""
+    from containers import removal
+
+    removal.await_end_of(spool)
 
 
 def leftovers(is_owned: Callable[[Path], bool]) -> list[LeftContainer]:

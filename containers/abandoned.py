@@ -12,6 +12,7 @@ from pathlib import Path
 
 from containers import labels
 from containers.engine import asking, connect
+from containers.removal import remove
 from testbed.errors import LabError
 
 
@@ -27,8 +28,7 @@ class LeftContainer:
         with suppress(LabError):
             client = connect()
             try:
-                with asking("removing containers"):
-                    client.api.remove_container(self.id, force=True, v=True)
+                remove(client, self.id)
             finally:
                 client.close()
 

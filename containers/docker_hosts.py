@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +19,7 @@ from containers import gpus, image, labels
 from containers.connections import Connections
 from containers.docker_host import DockerHost
 from containers.engine import asking, connect
+from containers.removal import await_removal
 from testbed.cache import cache_folder
 from testbed.cell import Hosting
 from testbed.clean import run_id_of
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 MOST_AT_ONCE = 8  # requests to the engine
-GONE_WITHIN_S = 10.0
-LOOK_EVERY_S = 0.02
 
 _networks = itertools.count()  # of this session
 
@@ -108,7 +106,7 @@ class DockerHosts:
             self._connections = None
         if self._client is not None:
             with suppress(LabError):  # the engine is gone; containers ended all the same, and the next start sees to it
-                self._await_removal(self._client)
+                await_removal(self._client, labels.NETWORK, self._name)
             self._client.close()
             self._client = None
 
@@ -170,22 +168,18 @@ class DockerHosts:
         own = [self._native, cache_folder(), *([Path(data)] if data else [])]
         machine = [] if self._choice.image else image.machine_files()
         shared = {str(self.folder): {"bind": str(self.folder), "mode": "rw"}}
-        return image.read_only(image.without_nested([path for path in (*machine, *own) if path.exists()])) | shared
+        return (
+            image.read_only(image.without_nested([path for path in (*machine, *own) if path.exists()]))
+            | shared
+            | (self._open_home() if self._choice.image else {})
+        )
 
-    def _await_removal(self, client: DockerClient) -> None:
-        """Wait until the engine has removed all containers, and remove what it has not after a while."""
-        deadline_s = time.monotonic() + GONE_WITHIN_S
-        while left := self._left(client):
-            if time.monotonic() > deadline_s:
-                for container in left:
-                    with asking("removing containers"):
-                        client.api.remove_container(container["Id"], force=True)
-                return
-            time.sleep(LOOK_EVERY_S)
+    def _open_home(self) -> dict[str, dict[str, str]]:
+        """A /root through which other users reach what is bound below it; images have one that is closed to them.
 
-    def _left(self, client: DockerClient) -> list[dict[str, Any]]:
-        with asking("looking for containers"):
-            found: list[dict[str, Any]] = client.api.containers(
-                all=True, filters={"label": f"{labels.NETWORK}={self._name}"}
-            )
-        return found
+        It is written to by the engine only, which makes the places of bindings in it.
+        """
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        home.chmod(0o755)
+        return {str(home): {"bind": "/root", "mode": "rw"}}

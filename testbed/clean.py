@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 import containers
-from containers.abandoned import LeftContainer
+from containers import LeftContainer
 from testbed.cache import runtime_folder
 
 SPOOL_PREFIX = "gradwire-"

@@ -165,8 +165,8 @@ class Session:
             self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed
             document = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
-            lost = self._lost()
             self._dismiss_workers()
+            lost = self._lost()  # now, when what ended with a worker has ended
             if lost is not None:
                 self._take_down()
             else:

@@ -69,15 +69,16 @@ def test_an_engine_leaves_nothing(possible: Path) -> None:
 def test_the_engine_of_a_killed_process_ends(possible: Path) -> None:
     from testbed import clean
 
-    words = [sys.executable, "-m", "containers.own_engine", "sh", "-c", "echo up; exec sleep 60"]
+    words = [sys.executable, "-m", "containers.own_engine", "sh", "-c", "echo up; sleep 60"]
     with subprocess.Popen(words, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         family = psutil.Process(process.pid).children(recursive=True)
-        (sleeper,) = [one for one in family if one.name() == "sleep"]
+        command = [one for one in family if one.name() in ("sh", "sleep")]
         process.kill()
         process.wait()
-        sleeper.kill()  # the command is its caller's, not the engine's
+        for one in command:  # it is its caller's, not the engine's
+            one.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
     deadline_s = time.monotonic() + 5

@@ -62,8 +62,11 @@ class HostLab:
         """See testbed.labs.lab.Lab.run. One lane, whatever `jobs`: two would slow each other."""
         del jobs
         helpers, backend = native.ensure(), self._backend
+        contained = any(cell.containers is not None for cell in cells)
 
         def start_in(spool: Path) -> StartStation:
-            return lambda lane: HostProcess(spool=spool, lane=lane, native=helpers, backend=backend)
+            return lambda lane: HostProcess(
+                spool=spool, lane=lane, native=helpers, backend=backend, contained=contained
+            )
 
         run_cells(cells, self._recordings, 1, start_in, report, stop, self._facts)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+import containers
 from testbed.labs.station_process import StationProcess
 
 ISOLATION = (
@@ -26,14 +27,25 @@ class HostProcess(StationProcess):
 
     word = "the session"
 
-    def __init__(self, *, spool: Path, lane: int, native: Path, backend: str) -> None:
-        """`native`: the folder of the compiled helpers; `backend`: what delays packets, of `emulations`."""
+    def __init__(self, *, spool: Path, lane: int, native: Path, backend: str, contained: bool = False) -> None:
+        """`native`: the folder of the compiled helpers; `backend`: what delays packets, of `emulations`.
+
+        `contained`: whether it may have workers in containers.
+        """
+        self._spool = spool
+        self._contained = contained
         words = [sys.executable, "-m", "testbed.labs.host.inside", str(spool), str(lane), str(native), backend]
         super().__init__([*ISOLATION, *words], spool / f"session-{lane}.log")
 
     def cpu_s(self) -> float:
         """Processor time used, less that of `stay_awake`, which uses what nobody else wants."""
         return sum(self._cpu_s_of(process) for process in self._family() if not _idles(process))
+
+    def stop(self) -> None:
+        """Kill it, with all processes that it made; returns when they and its containers are gone."""
+        super().stop()
+        if self._contained:
+            containers.await_end_of(self._spool)
 
 
 def _idles(process: psutil.Process) -> bool:

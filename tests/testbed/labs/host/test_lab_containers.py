@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -76,7 +78,9 @@ def run(*cells: Cell, once: Callable[[], None] = lambda: None, stop: threading.E
 
 
 def ours(engine: DockerClient) -> list[Container]:
-    return engine.containers.list(filters={"label": labels.NETWORK})  # type: ignore[no-any-return]
+    return engine.containers.list(  # type: ignore[no-any-return]
+        filters={"label": labels.NETWORK}, ignore_removed=True
+    )
 
 
 def first_of(container: Container, *paths: str) -> str:
@@ -171,15 +175,15 @@ def test_a_killed_testbed_leaves_no_container(engine: DockerClient, as_before: P
         assert len(ours(engine)) == 2
         process.kill()
     deadline_s = time.monotonic() + 15
-    while engine.containers.list(all=True, filters={"label": labels.NETWORK}):
+    while engine.api.containers(all=True, filters={"label": labels.NETWORK}):
         assert time.monotonic() < deadline_s, "the engine still has containers of a testbed that was killed"
         time.sleep(0.1)
 
 
 def test_a_stopped_run_leaves_no_container(engine: DockerClient, as_before: Path) -> None:
     stop = threading.Event()
-    run(cell(steps=LONG), once=stop.set, stop=stop)  # `as_before` looks at what is left
-    assert ours(engine) == []
+    run(cell(steps=LONG), once=stop.set, stop=stop)  # `as_before` looks at what else is left
+    assert engine.api.containers(all=True, filters={"label": labels.NETWORK}) == []
 
 
 def test_what_an_engine_left_is_removed_and_nothing_else(engine: DockerClient, as_before: Path) -> None:
@@ -199,14 +203,29 @@ def test_what_an_engine_left_is_removed_and_nothing_else(engine: DockerClient, a
     }
     try:
         assert clean.reap() == [f"container {made['dead'].name}", f"spool folder {dead}"]
-        left = {container.name for container in engine.containers.list(all=True)}
+        left = {container.name for container in engine.containers.list(all=True, ignore_removed=True)}
         assert made["dead"].name not in left
         assert {made["living"].name, made["somebodys"].name} <= left
     finally:
-        for container in engine.containers.list(all=True):
+        for container in engine.containers.list(all=True, ignore_removed=True):
             if container.name in {one.name for one in made.values()}:
                 container.remove(force=True)
         clean.remove(living)
+
+
+def test_an_image_without_gradwire_fails_its_cells_in_the_programs_words(engine: DockerClient, as_before: Path) -> None:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        closed = tarfile.TarInfo("root")  # as most images have it: what is bound must be reachable all the same
+        closed.type, closed.mode = tarfile.DIRTYPE, 0o700
+        archive.addfile(closed)
+    engine.api.import_image_from_data(content.getvalue(), "gradwire-test", "empty", changes=["USER 10001"])
+    try:
+        events = run(cell(containers=Containers(image="gradwire-test:empty")))
+    finally:
+        engine.images.remove("gradwire-test:empty", force=True)
+    (failure,) = [event for event in events if isinstance(event, CellFailed)]
+    assert "did not start in its container: container_init: python3: No such file or directory" in failure.reason
 
 
 def prepare(**more: Any) -> None:
