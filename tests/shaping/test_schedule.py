@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shaping.delay_lines import delay_lines
@@ -127,7 +127,11 @@ def test_plans_differ_only_in_what_can_change_under_traffic(
         Change(at_s=float(number), worker=worker, down_s=down_s, **given)
         for number, (worker, given, down_s) in enumerate(parts)
     )
-    found = scheduled(network(name), schedule, wiring)
+    try:
+        found = scheduled(network(name), schedule, wiring)
+    except UserError as error:  # a worker's links cannot be shorter than those of the others on the way
+        assume("that the other links on the way add" not in str(error))
+        raise
     assert [moment.at_s for moment in found.moments] == sorted(moment.at_s for moment in found.moments)
     assert len(found.moments) == len(schedule) + sum(change.down_s is not None for change in schedule)
     for moment in found.moments:
