@@ -9,6 +9,10 @@ from typing import Any
 from testbed.profiles.profile import Profile
 
 PARTS = ("compute", "encode", "communicate", "decode", "apply")
+# What a time line shows: the parts, but an exchange in two: until all sends are complete at this end, then until all
+# receives are.
+SEND, WAIT = "send", "wait"
+LIBRARY_ALLREDUCE = "allreduce (MPI)"
 CONTROL_VARIABLE = "GRADWIRE_CONTROL"  # path of the session's socket
 
 
@@ -45,6 +49,7 @@ class Block:
 
     first_step: int
     compute_s: tuple[float, ...]  # this worker's seconds of gradient computation, per step
+    traced_steps: int = 0  # how many of them, the last, the answer has the slices of
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,19 @@ class StepTaken:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """What a worker did in part of a step, in seconds of the workers' clock.
+
+    The slices of a step do not overlap; their durations add up to its parts.
+    """
+
+    name: str  # a part, SEND, WAIT or LIBRARY_ALLREDUCE
+    start_s: float
+    duration_s: float
+    messages: tuple[tuple[int, int], ...] = ()  # peer and bytes of each that was sent, or waited for
+
+
+@dataclass(frozen=True)
 class BlockDone:
     """Clock readings (seconds, monotonic, one clock for all workers) and the parts of each step."""
 
@@ -62,6 +80,7 @@ class BlockDone:
     ends_s: tuple[float, ...]
     parts_s: Mapping[str, tuple[float, ...]]
     declared_bytes: int  # by the algorithm's formula, over the block
+    slices: tuple[tuple[Slice, ...], ...] = ()  # of each traced step, in order
 
 
 @dataclass(frozen=True)

@@ -50,18 +50,21 @@ class MpiTransport:
         self._meter.charge("encode", self._staging_copy_s(sent_bytes))
         with self._meter.communicating():
             received = self._send_and_receive(exchange)
+        self._meter.explain(exchange, received)
         self._meter.charge("decode", self._staging_copy_s(sum(received)))
         return received
 
     def _send_and_receive(self, exchange: Exchange) -> Sequence[int]:
         communicator = self._communicator
-        requests: list[Any] = [
+        receives: list[Any] = [
             communicator.Irecv([receive.into, MPI.BYTE], receive.peer, receive.tag) for receive in exchange.receives
         ]
-        requests += [communicator.Isend([send.data, MPI.BYTE], send.peer, send.tag) for send in exchange.sends]
-        statuses = [MPI.Status() for _ in requests]
-        MPI.Request.Waitall(requests, statuses)
-        return [status.Get_count(MPI.BYTE) for status in statuses[: len(exchange.receives)]]
+        sends: list[Any] = [communicator.Isend([send.data, MPI.BYTE], send.peer, send.tag) for send in exchange.sends]
+        MPI.Request.Waitall(sends)
+        self._meter.all_sent()
+        statuses = [MPI.Status() for _ in receives]
+        MPI.Request.Waitall(receives, statuses)
+        return [status.Get_count(MPI.BYTE) for status in statuses]
 
     def _collective(self, collective: Collective) -> Sequence[int]:
         """MPI's own sum. What it sends is the library's affair: what is handed over is the vector, once."""
