@@ -28,6 +28,7 @@ EXTRA_SETTING = (
     "slow_start_after_idle",
     "full_epoch",
     "gradients",
+    "capture",
 )
 REQUIRED = (*SETTING, "bandwidth_bit_per_s", "latency_s", "algorithm", "codec", "seed", "status", "epoch_s",
             "epoch_ci95_s", "communicate_s", "faithful")  # fmt: skip

@@ -7,7 +7,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+# Fields that cells did not always have. An id leaves them out where they have these values, so that the cells of older
+# runs keep theirs.
+_ADDED: Final[Mapping[str, Any]] = {"capture": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,7 @@ class Cell:
     steps: Steps = Steps()
     full_epoch: bool = False
     seed: int = 1
+    capture: bool = False  # whether a pcap file is kept of every link
 
     def to_json(self) -> dict[str, Any]:
         """The cell as plain JSON values; `from_json` restores an equal cell."""
@@ -69,5 +74,7 @@ class Cell:
     @property
     def id(self) -> str:
         """Sixteen hexadecimal digits of the cell's content: the name of its result file."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        added = {key for key, default in _ADDED.items() if getattr(self, key) == default}
+        content = {key: value for key, value in self.to_json().items() if key not in added}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -87,6 +87,7 @@ def _cell(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
         steps=point["steps"].resolved(),
         full_epoch=point["full_epoch"],
         seed=point["seed"],
+        capture=point["capture"],
     )
 
 

@@ -48,6 +48,7 @@ class Axes(Strict):
     )
     full_epoch: Axis[StrictBool] = Field([False], description="measure whole epochs")
     seed: Axis[Annotated[StrictInt, Field(ge=0)]] = Field([1], description="of everything that is drawn")
+    capture: Axis[StrictBool] = Field([False], description="whether a pcap file is kept of every link")
 
 
 class Block(Axes):

@@ -21,6 +21,8 @@ def describe(cell: Cell) -> str:
     ]
     if cell.compute_scale != 1:
         words.append(f"compute x{cell.compute_scale:g}")
+    if cell.capture:
+        words.append("captured")
     return ", ".join(words)
 
 
