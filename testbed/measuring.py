@@ -135,10 +135,10 @@ class Session:
 def _lacking(measurement: Mapping[str, Any]) -> str | None:
     """What a cell's packet captures lack, in words."""
     links = measurement.get("capture", {}).get("links", {})
-    missing = {name: counts["missing"] for name, counts in links.items() if counts["missing"]}
-    if not missing:
+    dropped = {name: counts["dropped"] for name, counts in links.items() if counts["dropped"]}
+    if not dropped:
         return None
-    named = ", ".join(f"{number} of {name}" for name, number in missing.items())
+    named = ", ".join(f"{number} of {name}" for name, number in dropped.items())
     return f"its packet captures are not complete, as the kernel dropped packets before they were written ({named})"
 
 

@@ -15,7 +15,14 @@ def work(spool: Spool, lane: int, native: Path, folder: Path, emulation: Emulati
     """Measure until the spool is empty. `folder` is for sockets and logs of this station's own."""
     events = EventWriter(spool.events_path(lane))
     waiting: Mapping[str, str] = blocking_progress(native)
-    with Session(folder=folder, native=native, environment=waiting, emit=events.write, emulation=emulation) as session:
+    with Session(
+        folder=folder,
+        captures=spool.captures_path(lane),
+        native=native,
+        environment=waiting,
+        emit=events.write,
+        emulation=emulation,
+    ) as session:
         events.write("ready")
         while claimed := spool.claim(lane, session.group):
             name, batch = claimed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from testbed.cell import Cell, Steps
 from testbed.profiles.profile import Profile
 from testbed.results.spread import steps_per_epoch
 from testbed.session.byte_account import account
+from testbed.session.trace import TRACED_STEPS, trace_document
 from testbed.session.worker_group import WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
@@ -99,7 +101,9 @@ class Measurement:
         mean_compute_s: float,
         quiet_s: float,
         say: Callable[[str, int], None],
+        measuring: AbstractContextManager[object] | None = None,
     ) -> None:
+        """`measuring` is entered for the repetitions and the counting of their bytes."""
         self._group = group
         self._cell = cell
         self._profile = profile
@@ -107,9 +111,11 @@ class Measurement:
         self._mean_compute_s = mean_compute_s
         self._quiet_s = quiet_s
         self._say = say
+        self._measuring = measuring or nullcontext()
         self._steps = cell.steps
         self._step = 0
         self._declared_bytes = 0
+        self.trace: dict[str, Any] = {}  # of the last steps that `run` measured: testbed.session.trace
 
     def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
@@ -117,9 +123,11 @@ class Measurement:
         ready = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)[0]
         self._steps = steps_of(self._cell, ready.samples)
         warmup = self._warm_up(ready.period)
-        before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
-        repetitions = [self._repeat(number, ready.period) for number in range(self._steps.repetitions)]
-        after = self._count()
+        declared_before, steps_before = self._declared_bytes, self._step
+        with self._measuring:
+            before = self._count()
+            repetitions = [self._repeat(number, ready.period) for number in range(self._steps.repetitions)]
+            after = self._count()
         emulated_s = time.monotonic() - start_s
         self._ask_all(Leave(), Left, PREPARE_TIMEOUT_S)
         return {
@@ -154,11 +162,15 @@ class Measurement:
     def _repeat(self, number: int, period: int) -> dict[str, list[float]]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)
         compute_s = self._draws(number, _repetition_steps(self._steps, period))
-        return repetition_document(self._block(compute_s, "measuring"), lead_in)
+        traced = min(TRACED_STEPS, self._steps.measured) if number == self._steps.repetitions - 1 else 0
+        done = self._block(compute_s, "measuring", traced)
+        if traced:
+            self.trace = trace_document(done, self._step)
+        return repetition_document(done, lead_in)
 
-    def _block(self, compute_s: npt.NDArray[np.float64], phase: str) -> list[BlockDone]:
+    def _block(self, compute_s: npt.NDArray[np.float64], phase: str, traced: int = 0) -> list[BlockDone]:
         self._say(phase, self._step)
-        commands = [Block(self._step, tuple(of_worker)) for of_worker in compute_s.tolist()]
+        commands = [Block(self._step, tuple(of_worker), traced) for of_worker in compute_s.tolist()]
         timeout_s = SLOWEST_STEP_S + float(compute_s.max())
         done = self._group.ask(commands, BlockDone, timeout_s)
         self._step += compute_s.shape[1]

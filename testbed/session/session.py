@@ -21,6 +21,7 @@ from testbed import profiles
 from testbed.cell import Cell, Network
 from testbed.errors import LabError, UserError
 from testbed.profiles import compute_draws
+from testbed.session.capture import Capture, CaptureFailure, taps
 from testbed.session.emulation import Emulation, LinkShaper
 from testbed.session.measure import Measurement, merge_document
 from testbed.session.worker_group import WorkerFailure, WorkerGroup
@@ -41,10 +42,19 @@ class Session:
     """Measures cells on emulated networks; `emit` is told what happens, as keyword values under an event's name."""
 
     def __init__(
-        self, *, folder: Path, native: Path, environment: Mapping[str, str], emit: Emit, emulation: Emulation
+        self,
+        *,
+        folder: Path,
+        captures: Path,
+        native: Path,
+        environment: Mapping[str, str],
+        emit: Emit,
+        emulation: Emulation,
     ) -> None:
+        """`folder` is for sockets and logs of this session's own, `captures` for those of cells, by their ids."""
         self.group: str | None = None
         self._folder = folder
+        self._captures = captures
         self._native = native
         self._environment = environment
         self._emit = emit
@@ -144,12 +154,14 @@ class Session:
                 self._workers = self._launch_workers()
                 self._emit("facts", mpi=self._workers.mpi_library)
             self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed
-            document = self._measure(self._workers, cell, recording, probe)
+            document, trace = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
             self._dismiss_workers()
             self._emit("failed", cell_id=cell.id, reason=str(error))
+        except CaptureFailure as error:
+            self._emit("failed", cell_id=cell.id, reason=str(error))
         else:
-            self._emit("finished", cell_id=cell.id, measurement=document)
+            self._emit("finished", cell_id=cell.id, measurement=document, trace=trace)
 
     def _dismiss_workers(self) -> None:
         if self._workers is not None:
@@ -175,7 +187,8 @@ class Session:
 
     def _measure(
         self, group: WorkerGroup, cell: Cell, recording: str | None, probe: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The cell's document and trace."""
         assert self._network is not None and self._shaper is not None
         profile = _profile(cell.device)
 
@@ -188,6 +201,7 @@ class Session:
         def say(phase: str, _: int) -> None:
             self._phase = phase
 
+        capture = self._capture(cell)
         measurement = Measurement(
             group=group,
             cell=cell,
@@ -196,14 +210,24 @@ class Session:
             mean_compute_s=profile.mean_compute_s(cell.workload, cell.batch_size) * cell.compute_scale,
             quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * cell.network.latency_s),
             say=say,
+            measuring=capture,
         )
         measured = measurement.run(recording, self._host_links)
-        return merge_document(
+        document = merge_document(
             cell,
             measured,
             probe=dict(probe),
             delays=self._shaper.report(),
             profile={"device": profile.device, "kind": str(profile.kind), "digest": profile.digest},
+        )
+        if capture is not None:
+            document["capture"] = capture.report()
+        return document, measurement.trace
+
+    def _capture(self, cell: Cell) -> Capture | None:
+        assert self._network is not None
+        return (
+            Capture(taps(self._network.wiring, self._network.pid), self._captures / cell.id) if cell.capture else None
         )
 
     def _host_links(self, rank: int, address: str) -> int:

@@ -105,17 +105,17 @@ def test_a_result_that_cannot_be_used_fails_its_cell_only(sweep: Sweeper, script
     assert len(sweep.cells()) == 2 and "its result cannot be used: it lacks repetitions" in sweep.said
 
 
-def captured(scripted: ModuleType, missing: int) -> Callable[[Cell], dict[str, Any]]:
+def captured(scripted: ModuleType, dropped: int) -> Callable[[Cell], dict[str, Any]]:
     """Measurements with a capture of one link."""
-    links = {"w0-s0": {"interface": "gw0-w0-eth0", "packets": 1000, "missing": missing}}
+    links = {"w0-s0": {"interface": "gw0-w0-eth0", "packets": 1000, "dropped": dropped}}
     return lambda cell: scripted.measurement(cell) | {"capture": {"snap_bytes": 128, "links": links}}
 
 
 def test_packets_that_a_capture_lacks_are_a_warning(sweep: Sweeper, scripted: ModuleType) -> None:
-    assert sweep(scripted.ScriptedLab(captured(scripted, missing=12)), only=("algorithm=allreduce",)) == 0
+    assert sweep(scripted.ScriptedLab(captured(scripted, dropped=12)), only=("algorithm=allreduce",)) == 0
     warning = "warning: star, 4 workers, 5 Mbit/s, 1 ms, allreduce fp32: its packet captures are not complete"
     assert warning in sweep.said and "(12 of w0-s0)" in sweep.said
-    assert sweep(scripted.ScriptedLab(captured(scripted, missing=0))) == 0
+    assert sweep(scripted.ScriptedLab(captured(scripted, dropped=0))) == 0
     assert "warning" not in sweep.said
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from testbed.cell import Cell
 from testbed.errors import UserError
-from testbed.labs import native, recordings
+from testbed.labs import captures, native, recordings
 from testbed.labs.host import requirements
 from testbed.labs.host.process import HostProcess
 from testbed.labs.lane import Report, StartStation, run_cells
@@ -38,6 +38,7 @@ class HostLab:
         """
         if (lack := requirements.missing()) is not None:
             raise UserError(lack)
+        captures.require_program(cells)
         allow_cubic(say)
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_what_a_cell_brings_along_is_kept_before_its_document(
     captures = tmp_path / "spool"
     captures.mkdir()
     (captures / "w0-s0.pcap").write_text("packets")
-    trace = {"steps": [], "workers": []}
+    trace: dict[str, Any] = {"steps": [], "workers": []}
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "write_json", lambda path, document: (_ for _ in ()).throw(LabError("the disk is full")))
         with pytest.raises(LabError, match="the disk is full"):

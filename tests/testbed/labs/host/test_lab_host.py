@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from testbed.labs.host import requirements
 from testbed.labs.host.lab import HostLab
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, Event
 from testbed.results import documents
+from testbed.session.capture import PROGRAM as PROGRAM_OF_CAPTURES
 
 LACK = requirements.missing()
 
@@ -126,7 +128,7 @@ def run(*cells: Cell, stop: threading.Event | None = None, report: Any = None) -
 
 
 @pytest.mark.parametrize(("topology", "workers"), [("star", 3), ("ring", 4), ("tree", 4)])
-def test_a_finished_cell_has_a_whole_document(topology: str, workers: int) -> None:
+def test_a_finished_cell_has_a_whole_document(topology: str, workers: int, check_trace: Callable[..., None]) -> None:
     measured = cell(topology, workers)
     (event,) = [event for event in run(measured) if isinstance(event, CellFinished | CellFailed)]
     assert isinstance(event, CellFinished), event
@@ -138,10 +140,29 @@ def test_a_finished_cell_has_a_whole_document(topology: str, workers: int) -> No
         found["handed_per_step"] + found["mpi_header_per_step"], rel=1e-3, abs=0
     )
     assert abs(found["interface"]["unexplained"]) < 1e-3 * found["interface"]["total"]
+    check_trace(document, event.trace)
     assert document["delays"]["packets"] > 0
     assert document["delays"]["overrun"] == 0
     # No step is faster than two one-way delays and its bytes allow; how much slower is the machine's affair.
     assert min(document["repetitions"][0]["step_s"]) > 10e-3
+
+
+@pytest.mark.skipif(shutil.which(PROGRAM_OF_CAPTURES) is None, reason="the program tcpdump is not installed")
+@pytest.mark.parametrize(("topology", "workers"), [("star", 2), ("ring", 3), ("tree", 3)])
+def test_a_capture_has_every_byte_of_the_account(
+    topology: str, workers: int, tmp_path: Path, check_captures: Callable[..., None]
+) -> None:
+    kept: list[Event] = []
+
+    def report(event: Event) -> None:
+        kept.append(event)
+        if isinstance(event, CellFinished):
+            assert event.captures is not None
+            shutil.copytree(event.captures, tmp_path / "captures")
+
+    run(cell(topology, workers, capture=True), report=report)
+    (finished,) = [event for event in kept if isinstance(event, CellFinished)]
+    check_captures(finished.measurement, tmp_path / "captures")
 
 
 def test_a_worker_that_raises_fails_its_cell_alone() -> None:

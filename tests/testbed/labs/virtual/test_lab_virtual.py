@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from testbed.labs import lane, native
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event
 from testbed.labs.virtual.lab import VirtualLab
 from testbed.results import documents
+from testbed.session.capture import PROGRAM as PROGRAM_OF_CAPTURES
 
 pytestmark = [pytest.mark.virtual, pytest.mark.timeout(180), pytest.mark.usefixtures("built_kernel")]
 
@@ -34,6 +36,7 @@ NOBODY = 65534
 LONG = Steps(measured=5000)  # takes minutes: something happens to it before
 
 Guests = Callable[[], list[psutil.Process]]
+Check = Callable[..., None]
 
 
 def cell(topology: str = "star", workers: int = 2, **more: Any) -> Cell:
@@ -63,14 +66,22 @@ def cell(topology: str = "star", workers: int = 2, **more: Any) -> Cell:
 class Outcome:
     """What became of cells, by their ids."""
 
-    def __init__(self) -> None:
+    def __init__(self, captures: Path | None = None) -> None:
+        """`captures`: a folder in which those of cells are kept, by their ids."""
         self.events: list[Event] = []
         self.started = threading.Event()
+        self.captures = captures
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
         if isinstance(event, CellProgress):
             self.started.set()
+        if isinstance(event, CellFinished) and event.captures is not None and self.captures is not None:
+            shutil.copytree(event.captures, self.captures / event.cell_id)
+
+    @property
+    def traces(self) -> dict[str, dict[str, Any]]:
+        return {event.cell_id: event.trace for event in self.events if isinstance(event, CellFinished)}
 
     @property
     def finished(self) -> dict[str, dict[str, Any]]:
@@ -127,6 +138,39 @@ def test_every_byte_is_declared_handed_over_and_explained(outcome: Outcome, meas
     on_interfaces = found["interface"]
     assert abs(on_interfaces["unexplained"]) < 1e-3 * on_interfaces["total"], on_interfaces
     assert (on_interfaces["transit"] > 0) == (measured.network.topology == "ring")  # opposite workers of four
+
+
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured.network.topology)
+def test_a_trace_adds_up_to_the_parts_of_the_last_steps(outcome: Outcome, measured: Cell, check_trace: Check) -> None:
+    check_trace(outcome.finished[measured.id], outcome.traces[measured.id])
+
+
+CAPTURED = tuple(dataclasses.replace(one, capture=True) for one in MEASURED)
+
+
+@pytest.fixture(scope="module")
+def captured(built_kernel: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The same cells with a capture of every link."""
+    if shutil.which(PROGRAM_OF_CAPTURES) is None:
+        pytest.skip("the program tcpdump is not installed")
+    outcome = Outcome(tmp_path_factory.mktemp("captures"))
+    run(CAPTURED, outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("measured", CAPTURED, ids=lambda measured: measured.network.topology)
+def test_a_capture_has_every_byte_of_the_account(captured: Outcome, measured: Cell, check_captures: Check) -> None:
+    assert measured.id in captured.finished, captured.failed
+    assert captured.captures is not None
+    check_captures(captured.finished[measured.id], captured.captures / measured.id)
+
+
+def test_capturing_takes_no_emulated_time(captured: Outcome, outcome: Outcome) -> None:
+    """But for what a clock is read more often: within the spread of two runs."""
+    of_both = ((captured, CAPTURED[0]), (outcome, MEASURED[0]))
+    first, second = (of.finished[measured.id]["repetitions"] for of, measured in of_both)
+    for one, other in zip(first, second, strict=True):
+        assert sum(one["step_s"]) == pytest.approx(sum(other["step_s"]), rel=0.005)
 
 
 def test_a_worker_that_raises_fails_its_cell_alone(outcome: Outcome) -> None:
