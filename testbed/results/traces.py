@@ -52,8 +52,10 @@ def chrome_events(trace: Mapping[str, Any], title: str) -> dict[str, Any]:
 def _track(rank: int, numbers: Sequence[int], steps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for number, step in zip(numbers, steps, strict=True):
         yield _slice(rank, f"step {number}", "step", step["begin_ns"], step["end_ns"] - step["begin_ns"])
-        for name, begin_ns, duration_ns, *messages in step["slices"]:
-            yield _slice(rank, name, "part", begin_ns, duration_ns) | _arguments(name, *messages)
+        free_ns = step["begin_ns"]  # the end of the slice before
+        for name, gap_ns, duration_ns, *messages in step["slices"]:
+            yield _slice(rank, name, "part", free_ns + gap_ns, duration_ns) | _arguments(name, *messages)
+            free_ns += gap_ns + duration_ns
 
 
 def _slice(rank: int, name: str, category: str, begin_ns: int, duration_ns: int) -> dict[str, Any]:

