@@ -107,8 +107,11 @@ class Capture:
 
     def _start(self, link: Tap) -> subprocess.Popen[bytes]:
         options = ["-p", "-n", "-s", str(SNAP_BYTES), "-Z", "root", "-i", link.interface, "-w", str(self._path(link))]
-        with inside(link.pid):
-            return subprocess.Popen([PROGRAM, *options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            with inside(link.pid):
+                return subprocess.Popen([PROGRAM, *options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        except OSError as error:
+            raise CaptureFailure(f"{PROGRAM} cannot be started: {error.strerror}") from error
 
     def _stop(self) -> dict[str, Any]:
         time.sleep(HANDED_OVER_WITHIN_S)
@@ -120,7 +123,12 @@ class Capture:
 
     def _whole(self, link: Tap, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         """The counts of a file that holds all that was captured."""
-        said = process.communicate(timeout=STOPPED_WITHIN_S)[1]
+        try:
+            said = process.communicate(timeout=STOPPED_WITHIN_S)[1]
+        except subprocess.TimeoutExpired as error:
+            raise CaptureFailure(
+                f"the capture of link {link.name} did not end within {STOPPED_WITHIN_S:.0f} s"
+            ) from error
         counts = {what: int(number) for number, what in _COUNT.findall(said)}
         if counts.keys() != {b"captured", b"dropped by kernel"}:
             raise CaptureFailure(f"the capture of link {link.name} ended early: {_one_line(said)}")

@@ -113,6 +113,31 @@ def test_a_link_that_cannot_be_captured_is_named_with_the_reason(loopback: Tap, 
 
 @needs_root
 @pytest.mark.host
+def test_a_program_that_is_ended_by_somebody_is_said(loopback: Tap, tmp_path: Path) -> None:
+    with (
+        pytest.raises(CaptureFailure, match="the capture of link w0-s0 ended early: "),
+        Capture([loopback], tmp_path / "captures"),
+    ):
+        for program in programs():
+            program.kill()
+            program.wait()
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_root
+@pytest.mark.host
+def test_a_program_that_is_gone_is_said(loopback: Tap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "PROGRAM", "no-such-program")
+    with (
+        pytest.raises(CaptureFailure, match="no-such-program cannot be started: No such file"),
+        Capture([loopback], tmp_path / "captures"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_root
+@pytest.mark.host
 @pytest.mark.parametrize("full", [True, False])
 def test_what_fails_meanwhile_leaves_nothing(loopback: Tap, tmp_path: Path, full: bool) -> None:
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else RuntimeError("something else")

@@ -173,6 +173,24 @@ def test_capturing_takes_no_emulated_time(captured: Outcome, outcome: Outcome) -
         assert sum(one["step_s"]) == pytest.approx(sum(other["step_s"]), rel=0.005)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_disk_full_of_captures_costs_their_cell_alone(built_kernel: Path, runtime: Path) -> None:
+    if shutil.which(PROGRAM_OF_CAPTURES) is None:
+        pytest.skip("the program tcpdump is not installed")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", runtime], capture_output=True).returncode:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        too_large, other = cell("star", 3, capture=True), cell("star", 3)
+        outcome = Outcome()
+        run((too_large, other), outcome)
+        assert list(outcome.failed) == [too_large.id]
+        assert "the disk is full: the packet captures in" in outcome.failed[too_large.id]
+        assert list(outcome.finished) == [other.id]
+        assert sum(isinstance(event, CellStarted) for event in outcome.events) == 2  # by one guest
+    finally:
+        subprocess.run(["umount", runtime], check=True)
+
+
 def test_a_worker_that_raises_fails_its_cell_alone(outcome: Outcome) -> None:
     assert list(outcome.failed) == [IMPOSSIBLE.id]
     assert "ValueError: algorithm is 'no-such'" in outcome.failed[IMPOSSIBLE.id]
