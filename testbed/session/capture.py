@@ -106,12 +106,15 @@ class Capture:
         return self._folder / f"{link.name}.pcap"
 
     def _start(self, link: Tap) -> subprocess.Popen[bytes]:
-        options = ["-p", "-n", "-s", str(SNAP_BYTES), "-Z", "root", "-i", link.interface, "-w", str(self._path(link))]
-        try:
-            with inside(link.pid):
-                return subprocess.Popen([PROGRAM, *options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        except OSError as error:
-            raise CaptureFailure(f"{PROGRAM} cannot be started: {error.strerror}") from error
+        # It writes to a file that is open already: in a guest that an ordinary user started, root opens files of that
+        # user by a privilege which tcpdump gives up.
+        words = [PROGRAM, "-p", "-n", "-s", str(SNAP_BYTES), "-Z", "root", "-i", link.interface, "-w", "-"]
+        with self._path(link).open("wb") as file:
+            try:
+                with inside(link.pid):
+                    return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE)
+            except OSError as error:
+                raise CaptureFailure(f"{PROGRAM} cannot be started: {error.strerror}") from error
 
     def _stop(self) -> dict[str, Any]:
         time.sleep(HANDED_OVER_WITHIN_S)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -43,6 +44,18 @@ def test_an_exchange_delivers_counts_and_tells_how_much_came(ranks: list[dict[st
         assert (found["handed"], found["messages"]) == (10 * (rank + 1), 1)
 
 
+def test_an_exchange_is_traced_with_peers_and_the_bytes_that_travelled(ranks: list[dict[str, Any]]) -> None:
+    for rank, found in enumerate(of_rank["exchange"] for of_rank in ranks):
+        following, previous = (rank + 1) % 3, (rank - 1) % 3
+        # A sleep that ends late is another slice of its work.
+        assert [one for one, _ in itertools.groupby(found["slices"])] == [
+            ["encode", []],
+            ["send", [[following, 10 * (rank + 1)]]],
+            ["wait", [[previous, 10 * (previous + 1)]]],
+            ["decode", []],
+        ]
+
+
 def test_staging_is_charged_around_an_exchange_once_each_way(ranks: list[dict[str, Any]]) -> None:
     for parts in (of_rank["exchange"]["parts"] for of_rank in ranks):
         assert 0.02 <= parts["encode"] < 0.04
@@ -52,7 +65,8 @@ def test_staging_is_charged_around_an_exchange_once_each_way(ranks: list[dict[st
 
 
 def test_a_collective_sums_and_hands_over_the_vector_once(ranks: list[dict[str, Any]]) -> None:
-    assert [of_rank["collective"] for of_rank in ranks] == [{"sum": [6.0] * 5, "handed": 20}] * 3
+    expected = {"sum": [6.0] * 5, "handed": 20, "slices": ["allreduce (MPI)"]}
+    assert [of_rank["collective"] for of_rank in ranks] == [expected] * 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ One launch does everything: three ranks importing torch take seconds.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -52,6 +53,7 @@ def exchange(rank: int, size: int) -> dict[str, Any]:
         resumed.append((yield Exchange([send], [Receive((rank - 1) % size, room, tag=7)])))
 
     meter = Unhurried()
+    meter.new_step(traced_from_s=time.monotonic())
     transport = MpiTransport(MPI.COMM_WORLD, meter, lambda size_bytes: COPY_S)
     transport.run(step())
     return {
@@ -60,6 +62,7 @@ def exchange(rank: int, size: int) -> dict[str, Any]:
         "handed": transport.handed_bytes,
         "messages": transport.messages,
         "parts": meter.parts_s,
+        "slices": [(one.name, one.messages) for one in meter.slices()],
     }
 
 
@@ -70,9 +73,12 @@ def collective(rank: int, size: int) -> dict[str, Any]:
     def step() -> Step:
         yield Collective(values)
 
-    transport = MpiTransport(MPI.COMM_WORLD, Unhurried(), lambda size_bytes: 0.0)
+    meter = Unhurried()
+    meter.new_step(traced_from_s=time.monotonic())
+    transport = MpiTransport(MPI.COMM_WORLD, meter, lambda size_bytes: 0.0)
     transport.run(step())
-    return {"sum": values.tolist(), "handed": transport.handed_bytes}
+    slices = [one.name for one in meter.slices()]
+    return {"sum": values.tolist(), "handed": transport.handed_bytes, "slices": slices}
 
 
 def create(name: str, codec: str, rank: int, size: int) -> Algorithm:
