@@ -32,6 +32,7 @@ EXTRA_SETTING = (
     "gradients",
     "straggler",
     "schedule",
+    "capture",
 )
 REQUIRED = (*SETTING, "bandwidth_bit_per_s", "latency_s", "algorithm", "codec", "seed", "status", "epoch_s",
             "epoch_ci95_s", "communicate_s", "faithful")  # fmt: skip

@@ -127,6 +127,32 @@ def table(folder: Path, kind: str) -> None:
 
 
 @cli.command()
+@click.argument("folder", metavar="RUN", type=FOLDER)
+@click.argument("cell", required=False)
+@click.option("--only", multiple=True, metavar="KEY=VALUE", help="The cell with this value; repeatable.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file.  [default: ID.trace.json, here]"
+)
+def trace(folder: Path, cell: str | None, only: tuple[str, ...], output: Path | None) -> None:
+    """Write the time line of one cell, for Perfetto or chrome://tracing.
+
+    CELL is its id, or the beginning of it: compute, encode, send, wait, decode, apply of every worker, in the last
+    steps that were measured.
+
+    \b
+    Examples:
+      gradwire trace runs/default 3f9c
+      gradwire trace runs/smoke --only bandwidth='5 Mbit/s' --only latency='20 ms' --only algorithm=allreduce
+    """
+    from testbed.results.run_folder import RunFolder
+
+    run = RunFolder.existing(folder)
+    from testbed.tracing import write_trace  # imports the specification, which a mistake need not wait for
+
+    click.echo(f"trace: {write_trace(run, cell, only, output)} (https://ui.perfetto.dev opens it)")
+
+
+@cli.command()
 @click.option("--json", is_flag=True, help="One JSON document, for programs.")
 @click.option("--fix", is_flag=True, help="Repair what is safe to repair.")
 def doctor(json: bool, fix: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,8 +15,9 @@ from testbed.interruption import stopping_on_signals
 from testbed.labs.lab import CellFailed, CellFinished, Event, Lab
 from testbed.progress import Progress
 from testbed.results import provenance
-from testbed.results.run_folder import RunFolder
+from testbed.results.run_folder import CapturesNotKept, RunFolder
 from testbed.results.timeline import missed
+from testbed.specification.wording import describe
 
 Say = Callable[[str], None]
 
@@ -132,18 +133,33 @@ class Session:
                 self._keep_result(event)
             except ValueError as error:
                 event = CellFailed(event.lane, event.cell_id, f"its result cannot be used: {error}")
+            except CapturesNotKept as error:
+                event = CellFailed(event.lane, event.cell_id, str(error))
         if isinstance(event, CellFailed):
             self._run.store_failure(self._cells[event.cell_id], event.reason, self._number)
             self.outcome.failures[event.cell_id] = event.reason
         return event
 
     def _keep_result(self, event: CellFinished) -> None:
-        self._run.store(self._cells[event.cell_id], {**event.measurement, "session": self._number})
+        cell, measurement = self._cells[event.cell_id], {**event.measurement, "session": self._number}
+        self._run.store(cell, measurement, event.trace, event.captures)
         self._keep_facts()
+        if lacking := _lacking(measurement):
+            self._progress.say(f"warning: {describe(cell)}: {lacking}")
         self.outcome.finished.add(event.cell_id)
         if missed(event.measurement):
             self.outcome.cut_short.add(event.cell_id)
         self.outcome.emulated_s += event.measurement["emulated_s"]
+
+
+def _lacking(measurement: Mapping[str, Any]) -> str | None:
+    """What a cell's packet captures lack, in words."""
+    links = measurement.get("capture", {}).get("links", {})
+    dropped = {name: counts["dropped"] for name, counts in links.items() if counts["dropped"]}
+    if not dropped:
+        return None
+    named = ", ".join(f"{number} of {name}" for name, number in dropped.items())
+    return f"its packet captures are not complete, as the kernel dropped packets before they were written ({named})"
 
 
 def in_order(cells: Iterable[Cell]) -> list[Cell]:

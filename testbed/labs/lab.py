@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from testbed.cell import Cell
@@ -30,11 +31,13 @@ class CellProgress:
 
 @dataclass(frozen=True)
 class CellFinished:
-    """A cell was measured. `measurement` is docs/results.md's cell document, less the cell itself."""
+    """A cell was measured. `measurement` and `trace` are docs/architecture.md's, less the cell itself."""
 
     lane: int
     cell_id: str
     measurement: dict[str, Any]
+    trace: dict[str, Any] = field(default_factory=dict)
+    captures: Path | None = None  # a folder of pcap files; it is gone when the report returns
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ A station is a process of ours that measures: a guest of the virtual lab, a sess
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -201,7 +202,9 @@ class Lane:
             case "finished":
                 self._end_cell(event["cell_id"])
                 event["measurement"] |= {"lane": self._number, "wall_s": time.monotonic() - self._started_s}
-                self._report(CellFinished(self._number, **event))
+                captures = self._captures(event["cell_id"])
+                self._report(CellFinished(self._number, **event, captures=captures if captures.is_dir() else None))
+                shutil.rmtree(captures, ignore_errors=True)
             case "failed":
                 self._end_cell(event["cell_id"])
                 self._report(CellFailed(self._number, **event))
@@ -210,6 +213,9 @@ class Lane:
             case "facts":
                 self._facts.update(event)
         return bool(kind == "end")
+
+    def _captures(self, cell_id: str) -> Path:
+        return self._spool.captures_path(self._number) / cell_id
 
     def _end_cell(self, cell_id: str) -> None:
         self._ended.add(cell_id)
@@ -228,6 +234,7 @@ class Lane:
         # No cell under way: the network itself could not be had, so none of its cells can.
         lost = [task for task in left if self._under_way in (None, task.cell.id)]
         for task in lost:
+            shutil.rmtree(self._captures(task.cell.id), ignore_errors=True)
             self._report(CellFailed(self._number, task.cell.id, reason))
         if again := [task for task in left if task not in lost]:
             self._spool.put(next(self._numbers), Batch(self._batch.network, again))

@@ -101,6 +101,10 @@ class Spool:
         """Where a lane's events go."""
         return self.folder / f"events-{lane}.jsonl"
 
+    def captures_path(self, lane: int) -> Path:
+        """Where a lane's packet captures lie until they are fetched: a folder for each cell, by its id."""
+        return self.folder / f"captures-{lane}"
+
 
 def _read(path: Path) -> Batch:
     tasks = [Task(Cell.from_json(task["cell"]), task["recording"]) for task in json.loads(path.read_text())]

@@ -17,7 +17,14 @@ def work(
     """Measure until the spool is empty. `folder` is for sockets and logs of this station's own; `facts`: its own."""
     events = EventWriter(spool.events_path(lane))
     waiting: Mapping[str, str] = blocking_progress(native)
-    with Session(folder=folder, native=native, environment=waiting, emit=events.write, emulation=emulation) as session:
+    with Session(
+        folder=folder,
+        captures=spool.captures_path(lane),
+        native=native,
+        environment=waiting,
+        emit=events.write,
+        emulation=emulation,
+    ) as session:
         events.write("ready")
         events.write("facts", **(facts or {}))
         while claimed := spool.claim(lane, session.group):

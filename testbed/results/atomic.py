@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,24 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise not_written(path, error) from error
 
 
+def move_folder(source: Path, target: Path) -> None:
+    """Move a folder of files to `target`, in the place of what is there, whole or not at all. OSError if it fails."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
+    try:
+        partial.mkdir(parents=True)
+        for file in source.iterdir():
+            moved = Path(shutil.move(file, partial / file.name))  # a copy where that is another file system
+            with moved.open("rb") as content:
+                os.fsync(content.fileno())
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+        _force_to_disk(target.parent)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
 def not_written(path: Path, error: OSError) -> LabError:
     """The error to raise where a file of a run could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -50,7 +69,10 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
 def remove_partial(folder: Path) -> None:
     """Remove what writers that were killed left in a folder."""
     for path in folder.glob(f".*{PARTIAL}"):
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _force_to_disk(folder: Path) -> None:

@@ -5,6 +5,8 @@ resolved.json        its cells in SI units, in the order of declaration, with th
 provenance.json      what a reader needs to trust a number; one session for each time the sweep was run
 cells/ID.json        one per finished cell
 failed/ID.json       one per cell without a result, with the reason
+traces/ID.json.gz    one per finished cell: what its workers did in the last steps
+captures/ID/         packet captures of a finished cell that asked for them, one a link
 table.parquet        one row per declared cell; figures/ is made from it
 """
 
@@ -19,7 +21,11 @@ from filelock import FileLock, Timeout
 
 from testbed.cell import Cell
 from testbed.errors import LabError, UserError
-from testbed.results import atomic, documents
+from testbed.results import atomic, documents, traces
+
+
+class CapturesNotKept(LabError):  # noqa: N818 (a cell's fault, not the run's)
+    """A cell's packet captures, and so its result, could not be kept; other cells' may."""
 
 
 class RunFolder:
@@ -31,6 +37,8 @@ class RunFolder:
         self.figures_path = path / "figures"
         self._cells = path / "cells"
         self._failed = path / "failed"
+        self._traces = path / "traces"
+        self._captures = path / "captures"
 
     @classmethod
     def existing(cls, path: Path) -> RunFolder:
@@ -43,7 +51,7 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder; another sweep gets a UserError. The kernel frees it, also after kill -9."""
         try:
-            for folder in (self._cells, self._failed):
+            for folder in (self._cells, self._failed, self._traces):
                 folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock", timeout=0)
             lock.acquire()
@@ -56,7 +64,7 @@ class RunFolder:
                 f"run folder {self.path} cannot be made ({error.strerror}): give another with --run"
             ) from None
         try:
-            for folder in (self.path, self._cells, self._failed):
+            for folder in (self.path, self._cells, self._failed, self._traces, self._captures):
                 atomic.remove_partial(folder)
             yield
         finally:
@@ -80,10 +88,39 @@ class RunFolder:
         except (KeyError, TypeError):
             raise LabError(f"{path} is damaged: run the sweep again, which writes it anew") from None
 
-    def store(self, cell: Cell, measurement: Mapping[str, Any]) -> None:
-        """Keep a measured cell and forget its earlier failure. ValueError for an unusable measurement."""
-        atomic.write_json(self._cells / f"{cell.id}.json", documents.finished(cell, measurement))
+    def cell_path(self, cell: Cell) -> Path:
+        """Where the document of a finished cell is."""
+        return self._cells / f"{cell.id}.json"
+
+    def store(
+        self,
+        cell: Cell,
+        measurement: Mapping[str, Any],
+        trace: Mapping[str, Any] | None = None,
+        captures: Path | None = None,
+    ) -> None:
+        """Keep a measured cell and forget its earlier failure. ValueError for an unusable measurement.
+
+        Its document comes last: a cell that has one has all the rest. `captures` is a folder of files to move here;
+        CapturesNotKept where that fails.
+        """
+        document = documents.finished(cell, measurement)
+        if captures is not None:
+            self._keep_captures(captures, self._captures / cell.id)
+        if trace:
+            traces.write(self._traces / f"{cell.id}.json.gz", cell, trace)
+        atomic.write_json(self.cell_path(cell), document)
         (self._failed / f"{cell.id}.json").unlink(missing_ok=True)
+
+    @staticmethod
+    def _keep_captures(source: Path, target: Path) -> None:
+        try:
+            atomic.move_folder(source, target)
+        except OSError as error:
+            raise CapturesNotKept(
+                f"its packet captures could not be kept in {target} ({error.strerror}): "
+                "make room, or capture fewer cells"
+            ) from error
 
     def store_failure(self, cell: Cell, reason: str, session: int) -> None:
         """Keep the reason for which a cell has no result, and the session in which that was so."""
@@ -97,9 +134,14 @@ class RunFolder:
                 return documents.read_cell(path)
         return None
 
+    def trace(self, cell: Cell) -> dict[str, Any] | None:
+        """The trace of a finished cell; None where there is none. LabError where it is damaged."""
+        path = self._traces / f"{cell.id}.json.gz"
+        return traces.read(path) if path.is_file() and self.is_finished(cell) else None
+
     def is_finished(self, cell: Cell) -> bool:
         """Whether a whole result is kept. LabError where it is damaged."""
-        path = self._cells / f"{cell.id}.json"
+        path = self.cell_path(cell)
         return path.is_file() and bool(documents.read_cell(path))
 
     def add_session(self, session: Mapping[str, Any]) -> None:

@@ -90,7 +90,7 @@ def _declared(cell: Cell) -> dict[str, Any]:
         key: json.dumps(own[key], sort_keys=True) if own[key] else "" for key in ("algorithm_options", "codec_options")
     }
     same = ("algorithm", "codec", "graph", "workload", "batch_size", "device", "compute_scale", "gradients",
-            "full_epoch", "seed")  # fmt: skip
+            "full_epoch", "seed", "capture")  # fmt: skip
     slow = {"straggler": describe_straggler(cell) or NONE, "schedule": describe_schedule(cell.schedule) or NONE}
     return {
         "cell": cell.id,

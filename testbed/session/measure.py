@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from testbed.results.spread import steps_per_epoch
 from testbed.session.byte_account import account, mean_account
 from testbed.session.link_schedule import LinkSchedule
 from testbed.session.timeline import Timeline
+from testbed.session.trace import TRACED_STEPS, trace_document
 from testbed.session.worker_group import WorkerGroup
 from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
 
@@ -143,8 +145,12 @@ class Measurement:
         quiet_s: float,
         say: Callable[[str, int], None],
         schedule: LinkSchedule | None = None,
+        measuring: AbstractContextManager[object] | None = None,
     ) -> None:
-        """`mean_compute_s`: of each worker."""
+        """`mean_compute_s`: of each worker. `measuring` is entered for the repetitions and the counting of their bytes.
+
+        With a schedule it is entered for warm-ups, too, as every repetition has one.
+        """
         self._group = group
         self._cell = cell
         self._profile = profile
@@ -153,10 +159,12 @@ class Measurement:
         self._quiet_s = quiet_s
         self._say = say
         self._schedule = schedule
+        self._measuring = measuring or nullcontext()
         self._steps = cell.steps
         self._step = 0
         self._declared_bytes = 0
         self._measured: list[list[BlockDone]] = []
+        self.trace: dict[str, Any] = {}  # of the last steps that `run` measured: testbed.session.trace
 
     def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
@@ -165,7 +173,8 @@ class Measurement:
         # What a schedule leaves in TCP's windows and time-outs is the luck of one repetition: with one, each
         # repetition has connections, a warm-up and a training of its own.
         visits = [[number] for number in numbers] if self._schedule else [list(numbers)]
-        found = [self._visit(repetitions, recording, host_links) for repetitions in visits]
+        with self._measuring if self._schedule else nullcontext():
+            found = [self._visit(repetitions, recording, host_links) for repetitions in visits]
         return {
             "repetitions": [repetition for visit in found for repetition in visit.repetitions],
             "warmup": {
@@ -190,9 +199,11 @@ class Measurement:
         ready = everyone[0]
         self._steps, self._step = steps_of(self._cell, ready.samples), 0
         warmup = self._warm_up(ready.period)
-        before, declared_before, steps_before = self._count(), self._declared_bytes, self._step
-        measured = [self._repeat(number, ready.period) for number in repetitions]
-        after = self._count()
+        declared_before, steps_before = self._declared_bytes, self._step
+        with nullcontext() if self._schedule else self._measuring:
+            before = self._count()
+            measured = [self._repeat(number, ready.period) for number in repetitions]
+            after = self._count()
         self._ask_all(Leave(), Left, PREPARE_TIMEOUT_S)
         return _Visit(
             repetitions=measured,
@@ -227,21 +238,24 @@ class Measurement:
     def _repeat(self, number: int, period: int) -> dict[str, Any]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)
         compute_s = self._draws(number, _repetition_steps(self._steps, period))
+        traced = min(TRACED_STEPS, self._steps.measured) if number == self._steps.repetitions - 1 else 0
         happened: dict[str, Any] = {}
         if self._schedule is None:
-            done = self._block(compute_s, "measuring")
+            done = self._block(compute_s, "measuring", traced)
         else:
-            done = self._block(compute_s, "measuring", self._schedule.timeline())
+            done = self._block(compute_s, "measuring", traced, self._schedule.timeline())
             happened = self._schedule.record(block_start(done))
             self._schedule.restore()
         self._measured.append(done)
+        if traced:
+            self.trace = trace_document(done, self._step)
         return repetition_document(done, lead_in) | happened
 
     def _block(
-        self, compute_s: npt.NDArray[np.float64], phase: str, timeline: Timeline | None = None
+        self, compute_s: npt.NDArray[np.float64], phase: str, traced: int = 0, timeline: Timeline | None = None
     ) -> list[BlockDone]:
         self._say(phase, self._step)
-        commands = [Block(self._step, tuple(of_worker)) for of_worker in compute_s.tolist()]
+        commands = [Block(self._step, tuple(of_worker), traced) for of_worker in compute_s.tolist()]
         timeout_s = SLOWEST_STEP_S + float(compute_s.max())
         done = self._group.ask(commands, BlockDone, timeout_s, timeline)
         self._step += compute_s.shape[1]

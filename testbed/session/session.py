@@ -24,6 +24,7 @@ from testbed import profiles
 from testbed.cell import Cell, Hosting, Network
 from testbed.errors import LabError, UserError
 from testbed.profiles import compute_draws
+from testbed.session.capture import Capture, CaptureFailure, taps
 from testbed.session.emulation import Emulation, LinkShaper
 from testbed.session.hosts import Hosts, NamespaceHosts
 from testbed.session.link_schedule import LinkSchedule
@@ -46,9 +47,18 @@ class Session:
     """Measures cells on emulated networks; `emit` is told what happens, as keyword values under an event's name."""
 
     def __init__(
-        self, *, folder: Path, native: Path, environment: Mapping[str, str], emit: Emit, emulation: Emulation
+        self,
+        *,
+        folder: Path,
+        captures: Path,
+        native: Path,
+        environment: Mapping[str, str],
+        emit: Emit,
+        emulation: Emulation,
     ) -> None:
+        """`folder` is for sockets and logs of this session's own, `captures` for those of cells, by their ids."""
         self.group: str | None = None
+        self._captures = captures
         self._environment = environment
         self._emit = emit
         self._emulation = emulation
@@ -163,7 +173,7 @@ class Session:
                 self._workers = self._launch_workers()
                 self._emit("facts", mpi=self._workers.mpi_library)
             self._shaper.drain(DRAIN_WITHIN_S)  # of the connections that were just closed
-            document = self._measure(self._workers, cell, recording, probe)
+            document, trace = self._measure(self._workers, cell, recording, probe)
         except WorkerFailure as error:
             self._dismiss_workers()
             lost = self._lost()  # now, when what ended with a worker has ended
@@ -172,12 +182,15 @@ class Session:
             else:
                 self._restore(cell)
             self._emit("failed", cell_id=cell.id, reason=str(error) if lost is None else f"{error}: {lost}")
+        except CaptureFailure as error:
+            self._restore(cell)
+            self._emit("failed", cell_id=cell.id, reason=str(error))
         except LabError:
             self._dismiss_workers()  # they may be in the midst of their steps
             raise
         else:
             self._restore(cell)
-            self._emit("finished", cell_id=cell.id, measurement=document)
+            self._emit("finished", cell_id=cell.id, measurement=document, trace=trace)
 
     def _restore(self, cell: Cell) -> None:
         """Shape links as the network says, where a cell had them shaped otherwise."""
@@ -212,7 +225,8 @@ class Session:
 
     def _measure(
         self, group: WorkerGroup, cell: Cell, recording: str | None, probe: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The cell's document and trace."""
         assert self._network is not None and self._shaper is not None
         profile = profiles.own(cell.device) if cell.computes_here else _profile(cell.device)
         slowness = [cell.compute_scale * _slowness(cell, rank) for rank in range(cell.network.workers)]
@@ -228,6 +242,7 @@ class Session:
         def say(phase: str, _: int) -> None:
             self._phase = phase
 
+        capture = self._capture(cell)
         measurement = Measurement(
             group=group,
             cell=cell,
@@ -237,14 +252,24 @@ class Session:
             quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * _longest_latency_s(cell)),
             say=say,
             schedule=schedule,
+            measuring=capture,
         )
         measured = measurement.run(recording, self._host_links)
-        return merge_document(
+        document = merge_document(
             cell,
             measured,
             probe=dict(probe),
             delays=self._shaper.report(),
             profile={"device": profile.device, "kind": str(profile.kind), "digest": profile.digest},
+        )
+        if capture is not None:
+            document["capture"] = capture.report()
+        return document, measurement.trace
+
+    def _capture(self, cell: Cell) -> Capture | None:
+        assert self._network is not None
+        return (
+            Capture(taps(self._network.wiring, self._network.pid), self._captures / cell.id) if cell.capture else None
         )
 
     def _schedule(self, cell: Cell) -> LinkSchedule | None:

@@ -91,6 +91,7 @@ def _cell(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
         slow_worker=straggler and straggler.slow_worker,
         schedule=point["schedule"],
         containers=point["containers"].resolved(),
+        capture=point["capture"],
     )
 
 

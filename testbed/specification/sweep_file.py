@@ -70,6 +70,7 @@ class Axes(Strict):
     schedule: Schedule = Field(
         [], validate_default=True, description="what changes while a cell is measured: one list, not an axis"
     )
+    capture: Axis[StrictBool] = Field([False], description="whether a pcap file is kept of every link")
 
 
 class Block(Axes):

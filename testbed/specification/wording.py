@@ -27,6 +27,8 @@ def describe(cell: Cell) -> str:
         words.append(f"straggler {straggler}")
     if cell.schedule:
         words.append(f"schedule {describe_schedule(cell.schedule)}")
+    if cell.capture:
+        words.append("captured")
     return ", ".join(words)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -19,8 +19,8 @@ class Carrier(Protocol):
     def announce(self, payload: Bytes) -> None:
         """The next exchange will send `payload`, which stays as it is until then."""
 
-    def exchange(self, exchange: Exchange) -> Sequence[int]:
-        """Send and receive; the bytes received, per `Receive`."""
+    def exchange(self, exchange: Exchange, all_sent: Callable[[], None]) -> Sequence[int]:
+        """Send and receive; the bytes received, per `Receive`. `all_sent` is called once all sends are complete."""
 
     def sum(self, values: Tensor) -> None:
         """Replace float32 `values` by the MPI library's sum over all workers."""
@@ -36,18 +36,22 @@ class DirectCarrier:
     def announce(self, payload: Bytes) -> None:
         """There is nothing to make ready."""
 
-    def exchange(self, exchange: Exchange) -> Sequence[int]:
+    def exchange(self, exchange: Exchange, all_sent: Callable[[], None]) -> Sequence[int]:
         """All at once."""
         communicator = self._communicator
-        requests: list[Any] = [
+        receives: list[Any] = [
             communicator.Irecv([receive.into.numpy(), MPI.BYTE], receive.peer, receive.tag)
             for receive in exchange.receives
         ]
-        requests += [communicator.Isend([send.data.numpy(), MPI.BYTE], send.peer, send.tag) for send in exchange.sends]
-        self.messages += len(exchange.sends)
-        statuses = [MPI.Status() for _ in requests]
-        MPI.Request.Waitall(requests, statuses)
-        return [status.Get_count(MPI.BYTE) for status in statuses[: len(exchange.receives)]]
+        sends: list[Any] = [
+            communicator.Isend([send.data.numpy(), MPI.BYTE], send.peer, send.tag) for send in exchange.sends
+        ]
+        self.messages += len(sends)
+        MPI.Request.Waitall(sends)
+        all_sent()
+        statuses = [MPI.Status() for _ in receives]
+        MPI.Request.Waitall(receives, statuses)
+        return [status.Get_count(MPI.BYTE) for status in statuses]
 
     def sum(self, values: Tensor) -> None:
         """In place."""

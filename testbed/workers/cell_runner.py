@@ -77,10 +77,16 @@ class CellRunner:
         declared = 0
         overruns, overrun_s = self._meter.overruns, self._meter.overrun_s
         forget_acknowledgement_history()
-        start_s = time.monotonic()
+        slices = []
+        traced_from = block.first_step + len(block.compute_s) - block.traced_steps
+        start_s = began_s = time.monotonic()
         for step, compute_s in enumerate(block.compute_s, start=block.first_step):
+            self._meter.new_step(began_s if step >= traced_from else None)
             declared += self._step(step, compute_s)
-            ends.append(time.monotonic())
+            began_s = time.monotonic()
+            ends.append(began_s)
+            if step >= traced_from:
+                slices.append(self._meter.slices())
             for part in PARTS:
                 parts[part].append(self._meter.parts_s[part])
             on_step(step)
@@ -89,14 +95,14 @@ class CellRunner:
             tuple(ends),
             {part: tuple(of) for part, of in parts.items()},
             declared,
-            self._meter.overruns - overruns,
-            self._meter.overrun_s - overrun_s,
+            overruns=self._meter.overruns - overruns,
+            overrun_s=self._meter.overrun_s - overrun_s,
+            slices=tuple(slices),
         )
 
     def _step(self, step: int, compute_s: float) -> int:
         """One step; the bytes that the algorithm's formula declares for it."""
         training, t = self._training, step + 1
-        self._meter.new_step()
         with self._meter.lasting("compute", compute_s):
             training.source.next(step, training.x, self._gradient)
         self.transport.run(self._algorithm.step(training.x, self._gradient, t, RATE))

@@ -9,6 +9,10 @@ from typing import Any
 from testbed.profiles.profile import Profile
 
 PARTS = ("compute", "encode", "communicate", "decode", "apply")
+# What a time line shows: the parts, but an exchange in two: until all sends are complete at this end, then until all
+# receives are.
+SEND, WAIT = "send", "wait"
+LIBRARY_ALLREDUCE = "allreduce (MPI)"
 CONTROL_VARIABLE = "GRADWIRE_CONTROL"  # path of the session's socket
 
 
@@ -46,6 +50,7 @@ class Block:
 
     first_step: int
     compute_s: tuple[float, ...]  # this worker's seconds of gradient computation, per step
+    traced_steps: int = 0  # how many of them, the last, the answer has the slices of
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,19 @@ class StepTaken:
     """Worker 0 took a step: a sign of life, and what the progress display shows."""
 
     step: int
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What a worker did in part of a step, in seconds of the workers' clock.
+
+    The slices of a step do not overlap; their durations add up to its parts.
+    """
+
+    name: str  # a part, SEND, WAIT or LIBRARY_ALLREDUCE
+    start_s: float
+    duration_s: float
+    messages: tuple[tuple[int, int], ...] = ()  # peer and bytes of each that was sent, or waited for
 
 
 @dataclass(frozen=True)
@@ -65,6 +83,7 @@ class BlockDone:
     declared_bytes: int  # by the algorithm's formula, over the block
     overruns: int = 0  # calls that took longer than the profile says, over the block
     overrun_s: float = 0.0  # by so much, together
+    slices: tuple[tuple[Slice, ...], ...] = ()  # of each traced step, in order
 
 
 @dataclass(frozen=True)

@@ -134,13 +134,17 @@ class StagedCarrier:
             self._give_back(before)
         self._outgoing[_place(payload)] = self._copy_out(payload)
 
-    def exchange(self, exchange: Exchange) -> Sequence[int]:
-        """Post all receives, send segments as they are copied, copy segments as they come."""
+    def exchange(self, exchange: Exchange, all_sent: Callable[[], None]) -> Sequence[int]:
+        """Post all receives, send segments as they are copied, copy segments as they come.
+
+        `all_sent` is called last: while segments come, nobody looks whether those that were sent are gone.
+        """
         incoming = [_Incoming(receive.into, self._rooms.take(receive.into.nbytes)) for receive in exchange.receives]
         posted = [self._post(receive, one.room) for receive, one in zip(exchange.receives, incoming, strict=True)]
         sent = self._send(exchange.sends)
         self._land(exchange.receives, incoming, posted)
         MPI.Request.Waitall(sent)
+        all_sent()
         for outgoing in self._outgoing.values():  # what was announced and not sent is forgotten with the rest
             self._give_back(outgoing)
         self._outgoing.clear()

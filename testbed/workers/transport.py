@@ -52,7 +52,8 @@ class MpiTransport:
         self.handed_bytes += sent_bytes
         self._meter.charge("encode", self._staging_copy_s(sent_bytes))
         with self._meter.communicating():
-            received = self._carrier.exchange(exchange)
+            received = self._carrier.exchange(exchange, self._meter.all_sent)
+        self._meter.explain(exchange, received)
         self._meter.charge("decode", self._staging_copy_s(sum(received)))
         return received
 

@@ -50,7 +50,8 @@ containers = st.none() | st.builds(
 def test_a_cell_of_an_older_run_is_read_and_keeps_its_id() -> None:
     cell = Cell.from_json(OLD)
     assert cell.id == OLD_ID
-    assert (cell.schedule, cell.slow_worker, cell.network.own_links, cell.containers) == ((), None, (), None)
+    assert (cell.schedule, cell.slow_worker, cell.network.own_links) == ((), None, ())
+    assert (cell.containers, cell.capture) == (None, False)
 
 
 @given(
@@ -81,9 +82,10 @@ def test_what_is_slow_and_what_changes_is_part_of_the_identity() -> None:
         Cell.from_json(OLD | {"slow_worker": {"worker": 1, "compute": 2.0}}),
         Cell.from_json(OLD | {"schedule": [{"at_s": 1.0, "loss": 0.01}]}),
         Cell.from_json(OLD | {"schedule": [{"at_s": 1.0, "loss": 0.02}]}),
+        Cell.from_json(OLD | {"capture": True}),
         Cell.from_json(OLD | {"network": OLD["network"] | {"own_links": [{"worker": 1, "latency_s": 0.05}]}}),
     ]
-    assert len({cell.id for cell in (plain, *others)}) == 5
+    assert len({cell.id for cell in (plain, *others)}) == 6
 
 
 def test_containers_and_their_limits_are_part_of_the_identity() -> None:

@@ -41,7 +41,7 @@ def test_every_help_has_an_example(command: str) -> None:
 
 def test_the_promised_commands_are_there() -> None:
     assert set(cli.commands) == {
-        "sweep", "report", "table", "doctor", "fidelity", "profile", "data", "clean", "schema",
+        "sweep", "report", "table", "trace", "doctor", "fidelity", "profile", "data", "clean", "schema",
     }  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def test_help_imports_nothing_slow() -> None:
         (["sweep", "/nowhere/x.yaml"], "gradwire: sweep file /nowhere/x.yaml does not exist"),
         (["table", "/nowhere"], "gradwire: /nowhere is no run folder"),
         (["report", "/nowhere"], "gradwire: /nowhere is no run folder"),
+        (["trace", "/nowhere"], "gradwire: /nowhere is no run folder"),
         (["sweep", "x.yaml", "--lab", "cloud"], "'cloud' is not one of 'auto', 'virtual'"),
         (["sweep", "x.yaml", "--containers", "lxc"], "'lxc' is not one of 'none', 'docker'"),
         (["swep"], "No such command 'swep'"),
@@ -86,6 +87,11 @@ def test_table_and_report_of_a_run(run: Path) -> None:
     report = CliRunner().invoke(cli, ["report", str(run)])
     assert report.exit_code == 0 and (run / "table.parquet").is_file()
     assert Path(report.stdout.removeprefix("figures: ").strip()).is_file()
+
+
+def test_a_cell_without_a_trace_is_said(run: Path) -> None:
+    done = gradwire("trace", str(run), "--only", "algorithm=allreduce", "--only", "bandwidth=5 Mbit/s")
+    assert done.returncode == 2 and "has no trace" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_full_disk_is_said_without_a_traceback(run: Path) -> None:

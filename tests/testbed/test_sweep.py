@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import itertools
@@ -9,7 +10,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ from rich.console import Console
 
 from testbed.cell import Cell
 from testbed.errors import LabError, UserError
+from testbed.labs.lab import CellFinished
 from testbed.measuring import in_order
 from testbed.results.run_folder import RunFolder
 from testbed.specification import load_plan
@@ -118,6 +120,37 @@ def test_a_result_that_cannot_be_used_fails_its_cell_only(sweep: Sweeper, script
     lab = scripted.ScriptedLab(lambda cell: {} if cell.algorithm == "d-psgd" else scripted.measurement(cell))
     assert sweep(lab) == 1
     assert len(sweep.cells()) == 2 and "its result cannot be used: it lacks repetitions" in sweep.said
+
+
+def captured(scripted: ModuleType, dropped: int) -> Callable[[Cell], dict[str, Any]]:
+    """Measurements with a capture of one link."""
+    links = {"w0-s0": {"interface": "gw0-w0-eth0", "packets": 1000, "dropped": dropped}}
+    return lambda cell: scripted.measurement(cell) | {"capture": {"snap_bytes": 128, "links": links}}
+
+
+def test_packets_that_a_capture_lacks_are_a_warning(sweep: Sweeper, scripted: ModuleType) -> None:
+    assert sweep(scripted.ScriptedLab(captured(scripted, dropped=12)), only=("algorithm=allreduce",)) == 0
+    warning = "warning: star, 4 workers, 5 Mbit/s, 1 ms, allreduce fp32: its packet captures are not complete"
+    assert warning in sweep.said and "(12 of w0-s0)" in sweep.said
+    assert sweep(scripted.ScriptedLab(captured(scripted, dropped=0))) == 0
+    assert "warning" not in sweep.said
+
+
+def test_captures_that_cannot_be_kept_fail_their_cell_only(
+    sweep: Sweeper, scripted: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CapturingLab(scripted.ScriptedLab):  # type: ignore[name-defined,misc]
+        def run(self, cells, report, stop, jobs) -> None:
+            def with_captures(event) -> None:
+                absent = tmp_path / "absent" if isinstance(event, CellFinished) else None
+                is_first = absent and self.measured[-1] is self.measured[0]
+                report(dataclasses.replace(event, captures=absent) if is_first else event)
+
+            super().run(cells, with_captures, stop, jobs)
+
+    assert sweep(CapturingLab()) == 1
+    assert len(sweep.cells()) == 3
+    assert "1 failed: its packet captures could not be kept in" in sweep.said
 
 
 def test_a_full_disk_stops_the_sweep_and_loses_nothing(

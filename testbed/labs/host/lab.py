@@ -10,7 +10,7 @@ from typing import Any
 import containers
 from testbed.cell import Cell
 from testbed.errors import UserError
-from testbed.labs import native, recordings
+from testbed.labs import captures, native, recordings
 from testbed.labs.host import requirements
 from testbed.labs.host.congestion import allow_cubic
 from testbed.labs.host.process import HostProcess
@@ -39,6 +39,7 @@ class HostLab:
         found = requirements.lacks()
         if (lack := requirements.missing(found)) is not None:
             raise UserError(lack)
+        captures.require_program(cells)
         self._backend = str(requirements.backend(found))
         self._containers = containers.prepare(cells, say)
         allow_cubic(say)

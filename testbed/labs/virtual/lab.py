@@ -9,7 +9,7 @@ from typing import Any
 
 from testbed import clean
 from testbed.cell import Cell
-from testbed.labs import native, recordings
+from testbed.labs import captures, native, recordings
 from testbed.labs.lane import Report, StartStation, run_cells
 from testbed.labs.virtual import kernel
 from testbed.labs.virtual.guest import Guest, GuestFiles, memory_bytes
@@ -25,7 +25,11 @@ class VirtualLab:
         self._guest_facts: dict[str, Any] = {}
 
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
-        """Build the kernel and the compiled helpers if they are missing; record gradients that the cells replay."""
+        """Build the kernel and the compiled helpers if they are missing; record gradients that the cells replay.
+
+        UserError where a program is missing that they need.
+        """
+        captures.require_program(cells)
         kernel.ensure(say)
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)

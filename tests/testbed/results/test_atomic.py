@@ -47,8 +47,49 @@ def test_a_file_system_that_really_is_full(tmp_path: Path) -> None:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of two files."""
+    folder = tmp_path / "spool" / "abc"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path: Path, folder: Path) -> None:
+    target = tmp_path / "captures" / "abc"
+    target.mkdir(parents=True)
+    (target / "former").write_text("x")
+    atomic.move_folder(folder, target)
+    assert content(target) == {"one": "one", "two": "two"}
+    assert [path.name for path in target.parent.iterdir()] == ["abc"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_folder_for_which_there_is_no_room_leaves_nothing(tmp_path: Path, folder: Path) -> None:
+    (folder / "three").write_bytes(b"x" * 100_000)
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True)
+    if mount.returncode:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            atomic.move_folder(folder, small / "abc")
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 def test_leftovers_of_a_kill_are_removed_and_nothing_else(tmp_path: Path) -> None:
     for name in (".cell.json.123.partial", "cell.json", ".hidden"):
         (tmp_path / name).write_text("x")
+    (tmp_path / ".folder.123.partial").mkdir()
+    (tmp_path / ".folder.123.partial" / "file").write_text("x")
     atomic.remove_partial(tmp_path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".hidden", "cell.json"]

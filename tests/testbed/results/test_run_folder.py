@@ -4,12 +4,14 @@ import json
 import math
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from testbed.cell import Cell
 from testbed.errors import LabError, UserError
-from testbed.results.run_folder import RunFolder
+from testbed.results import atomic
+from testbed.results.run_folder import CapturesNotKept, RunFolder
 from testbed.specification import load_plan
 
 
@@ -41,6 +43,32 @@ def test_a_result_takes_the_place_of_a_failure(run: RunFolder, cell: Cell, scrip
     document = run.document(cell)
     assert document and document["status"] == "ok" and run.is_finished(cell)
     assert not list((run.path / "failed").iterdir())
+
+
+def test_what_a_cell_brings_along_is_kept_before_its_document(
+    run: RunFolder, cell: Cell, scripted: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captures = tmp_path / "spool"
+    captures.mkdir()
+    (captures / "w0-s0.pcap").write_text("packets")
+    trace: dict[str, Any] = {"steps": [], "workers": []}
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "write_json", lambda path, document: (_ for _ in ()).throw(LabError("the disk is full")))
+        with pytest.raises(LabError, match="the disk is full"):
+            run.store(cell, scripted.measurement(cell), trace, captures)
+    assert run.trace(cell) is None  # it is of a cell that was not finished
+    assert (run.path / "captures" / cell.id / "w0-s0.pcap").read_text() == "packets"
+    run.store(cell, scripted.measurement(cell), trace)
+    assert run.trace(cell) == {"schema": 1, "cell": cell.to_json(), **trace}
+
+
+def test_captures_that_cannot_be_kept_are_the_cells_fault(
+    run: RunFolder, cell: Cell, scripted: ModuleType, tmp_path: Path
+) -> None:
+    (run.path / "captures").write_text("in the way")
+    with pytest.raises(CapturesNotKept, match=r"packet captures could not be kept in .*captures.*: make room"):
+        run.store(cell, scripted.measurement(cell), {}, tmp_path / "spool")
+    assert not run.is_finished(cell)
 
 
 @pytest.mark.parametrize("change", [{"warmup": None}, {"repetitions": []}, {"emulated_s": math.nan}])

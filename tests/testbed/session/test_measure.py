@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from typing import Any, cast
 
@@ -21,8 +22,9 @@ from testbed.session.measure import (
     steps_needed,
 )
 from testbed.session.timeline import Timeline
+from testbed.session.trace import TRACED_STEPS
 from testbed.session.worker_group import WorkerGroup
-from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
+from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Slice, Snapshot
 
 WORKERS = 2
 BYTES = 100  # that each worker declares and hands over per step
@@ -85,22 +87,24 @@ class ScriptedGroup:
         self._handed += BYTES * len(taken_s)
         parts = {part: tuple(of * share for of in taken_s) for share, part in enumerate(PARTS)}
         early_s = 0.1 * np.array(taken_s)
+        slices = tuple((Slice("wait", end_s - 0.5, 0.25),) for end_s in ends_s)[len(ends_s) - block.traced_steps :]
         return [
-            BlockDone(start_s, tuple(ends_s), parts, BYTES * len(taken_s)),
-            BlockDone(start_s, tuple(ends_s - early_s), parts, BYTES * len(taken_s)),
+            BlockDone(start_s, tuple(ends_s), parts, BYTES * len(taken_s), slices=slices),
+            BlockDone(start_s, tuple(ends_s - early_s), parts, BYTES * len(taken_s), slices=slices),
         ]
 
 
-def measure(
+def measurement_of(
     group: ScriptedGroup,
     steps: Steps,
     draws: Callable[[int, int], Any] | None = None,
     said: list[Any] | None = None,
     mean_compute_s: Sequence[float] = (0.5,) * WORKERS,
     schedule: Any = None,
-) -> dict[str, Any]:
+    measuring: AbstractContextManager[object] | None = None,
+) -> Measurement:
     told: list[Any] = [] if said is None else said
-    measurement = Measurement(
+    return Measurement(
         group=cast(WorkerGroup, group),
         cell=cell(steps),
         profile=profiles.load("instant"),
@@ -109,8 +113,36 @@ def measure(
         quiet_s=0.0,
         say=lambda phase, step: told.append((phase, step)),
         schedule=schedule,
+        measuring=measuring,
     )
-    return measurement.run(None, lambda rank, peer: 1)
+
+
+def measure(group: ScriptedGroup, *arguments: Any, **more: Any) -> dict[str, Any]:
+    return measurement_of(group, *arguments, **more).run(None, lambda rank, peer: 1)
+
+
+def test_the_last_three_steps_of_the_last_repetition_are_traced() -> None:
+    group = ScriptedGroup()
+    measurement = measurement_of(group, Steps())
+    document = measurement.run(None, lambda rank, peer: 1)
+    assert [block.traced_steps for block in group.blocks] == [0, 0, 0, TRACED_STEPS]
+    assert measurement.trace["steps"] == [33, 34, 35]
+    begins_ns = [step["begin_ns"] for step in measurement.trace["workers"][0]]
+    assert np.diff(begins_ns) / 1e9 == pytest.approx(document["repetitions"][-1]["step_s"][-2:])
+    assert "trace" not in document
+
+
+def test_repetitions_and_what_is_counted_around_them_are_enclosed() -> None:
+    group = ScriptedGroup()
+
+    @contextmanager
+    def noted() -> Iterator[None]:
+        group.log.append("begin")
+        yield
+        group.log.append("end")
+
+    measure(group, Steps(repetitions=1), measuring=noted())
+    assert group.log == ["Prepare", "Block", "begin", "Snapshot", "Block", "Snapshot", "end", "Leave"]
 
 
 def test_a_step_ends_with_its_slowest_worker() -> None:

@@ -99,6 +99,7 @@ def test_a_cell_from_its_preparation_to_its_counters(group: WorkerGroup, taken: 
             assert least <= taken_s < least + 0.1
         assert block.start_s < block.ends_s[0] < block.ends_s[1]
     assert done[0].parts_s["communicate"][0] > 0.1  # it waits for the other
+    assert done[0].slices == ()  # nobody asked for them
     counters = group.ask([Snapshot()] * WORKERS, Counters, TIMEOUT_S)
     # A ring of two: each worker sends its half of the vector, then the sum of the other half, at every step.
     assert [one.handed_bytes for one in counters] == [2 * 4 * PARAMETERS] * WORKERS
@@ -115,6 +116,21 @@ def test_a_timeline_runs_while_workers_take_their_steps(group: WorkerGroup) -> N
     assert len(done_s) == 2  # nobody waited for the third
     assert done_s[0] >= asked_s + 0.1 and done_s[1] >= asked_s + 0.2
     assert done_s[1] < first.ends_s[1]
+
+
+def test_the_last_steps_are_traced_where_that_is_asked_for(group: WorkerGroup) -> None:
+    group.ask(prepare(), Ready, TIMEOUT_S)
+    done = group.ask([Block(0, (0.01,) * 3, traced_steps=2)] * WORKERS, BlockDone, TIMEOUT_S)
+    chunk_bytes = 4 * PARAMETERS // 2
+    for rank, block in enumerate(done):
+        assert len(block.slices) == 2
+        for step, slices in enumerate(block.slices, start=1):
+            messages = [(one.name, one.messages) for one in slices if one.messages]
+            assert messages == [("send", ((1 - rank, chunk_bytes),)), ("wait", ((1 - rank, chunk_bytes),))] * 2
+            assert block.ends_s[step - 1] <= slices[0].start_s
+            assert slices[-1].start_s + slices[-1].duration_s <= block.ends_s[step] + 1e-9
+            communicated_s = sum(one.duration_s for one in slices if one.messages)
+            assert communicated_s == pytest.approx(block.parts_s["communicate"][step])
 
 
 def test_every_cell_has_connections_of_its_own(group: WorkerGroup, fork_server: psutil.Process) -> None:

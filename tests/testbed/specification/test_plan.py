@@ -8,6 +8,7 @@ import pytest
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.specification import Plan, load_plan, select
+from testbed.specification.wording import describe
 
 BASE = "bandwidth: 5 Mbit/s\nlatency: 0.13 ms\nalgorithm: allreduce\n"
 SWEEPS = Path(__file__).parents[3] / "sweeps"
@@ -44,6 +45,14 @@ def test_a_lab_given_takes_the_place_of_all_that_the_file_names(tmp_path: Path) 
     path.write_text(BASE + "lab: [auto, host]\ninclude:\n  - {lab: host, seed: 2}\n  - {seed: 3}\n")
     cells = load_plan(path, lambda: "host", lambda cell: cell, lab="virtual").cells
     assert [(cell.lab, cell.seed) for cell in cells] == [("virtual", seed) for seed in (1, 2, 3)]
+
+
+def test_packets_are_captured_where_a_file_asks_for_it(plan_of) -> None:
+    plain, captured = plan_of(BASE + "capture: [false, true]\n").cells
+    assert (plain.capture, captured.capture) == (False, True)
+    assert plan_of(BASE).cells == [plain]
+    assert select([plain, captured], ["capture=true"]) == [captured]
+    assert describe(captured) == f"{describe(plain)}, captured"
 
 
 def test_the_same_cell_written_twice_is_one(plan_of) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -48,6 +49,21 @@ def test_an_exchange_delivers_counts_and_tells_how_much_came(ranks: list[dict[st
 
 
 @each_carrier
+def test_an_exchange_is_traced_with_peers_and_the_bytes_that_travelled(
+    ranks: list[dict[str, Any]], carrier: str
+) -> None:
+    for rank, found in enumerate(of_rank[carrier]["exchange"] for of_rank in ranks):
+        following, previous = (rank + 1) % 3, (rank - 1) % 3
+        # A sleep that ends late is another slice of its work.
+        assert [one for one, _ in itertools.groupby(found["slices"])] == [
+            ["encode", []],
+            ["send", [[following, 10 * (rank + 1)]]],
+            ["wait", [[previous, 10 * (previous + 1)]]],
+            ["decode", []],
+        ]
+
+
+@each_carrier
 def test_emulated_staging_is_charged_around_an_exchange_once_each_way(
     ranks: list[dict[str, Any]], carrier: str
 ) -> None:
@@ -60,7 +76,8 @@ def test_emulated_staging_is_charged_around_an_exchange_once_each_way(
 
 @each_carrier
 def test_a_collective_sums_and_hands_over_the_vector_once(ranks: list[dict[str, Any]], carrier: str) -> None:
-    assert [of_rank[carrier]["collective"] for of_rank in ranks] == [{"sum": [6.0] * 5, "handed": 20}] * 3
+    found = {"sum": [6.0] * 5, "handed": 20, "slices": ["allreduce (MPI)"]}
+    assert [of_rank[carrier]["collective"] for of_rank in ranks] == [found] * 3
 
 
 @each_carrier

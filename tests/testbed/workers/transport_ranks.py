@@ -6,6 +6,7 @@ One launch does everything: three ranks importing torch take seconds.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -102,6 +103,7 @@ def exchange(rank: int, size: int, carrier: Carrier) -> dict[str, Any]:
         resumed.append((yield Exchange([send], [Receive((rank - 1) % size, room, tag=7, whole=True)])))
 
     meter = Unhurried()
+    meter.new_step(traced_from_s=time.monotonic())
     transport = MpiTransport(carrier, meter, lambda size_bytes: COPY_S)
     transport.run(step())
     return {
@@ -110,6 +112,7 @@ def exchange(rank: int, size: int, carrier: Carrier) -> dict[str, Any]:
         "handed": transport.handed_bytes,
         "messages": transport.messages,
         "parts": meter.parts_s,
+        "slices": [(one.name, one.messages) for one in meter.slices()],
     }
 
 
@@ -120,9 +123,12 @@ def collective(rank: int, size: int, carrier: Carrier) -> dict[str, Any]:
     def step() -> Step:
         yield Collective(values)
 
-    transport = MpiTransport(carrier, Unhurried(), lambda size_bytes: 0.0)
+    meter = Unhurried()
+    meter.new_step(traced_from_s=time.monotonic())
+    transport = MpiTransport(carrier, meter, lambda size_bytes: 0.0)
     transport.run(step())
-    return {"sum": values.tolist(), "handed": transport.handed_bytes}
+    slices = [one.name for one in meter.slices()]
+    return {"sum": values.tolist(), "handed": transport.handed_bytes, "slices": slices}
 
 
 def create(name: str, codec: str, rank: int, size: int, announce: Announce = no_announcement) -> Algorithm:
@@ -185,7 +191,8 @@ def copies(rank: int, size: int) -> dict[str, Any]:
             carrier.announce(payload)
             carrier.announce(payload.fill_(rank + 11))  # anew: it has changed
         carrier.exchange(
-            Exchange([Send(peer, payload) for peer in rooms], [Receive(peer, room) for peer, room in rooms.items()])
+            Exchange([Send(peer, payload) for peer in rooms], [Receive(peer, room) for peer, room in rooms.items()]),
+            all_sent=lambda: None,
         )
         found["announced" if announced else "not"] = {
             "copied_bytes": counted.copied_bytes,

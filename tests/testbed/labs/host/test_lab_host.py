@@ -21,6 +21,7 @@ from testbed.labs.host import requirements
 from testbed.labs.host.lab import HostLab
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, Event
 from testbed.results import documents, table
+from testbed.session.capture import PROGRAM as PROGRAM_OF_CAPTURES
 
 LACK = requirements.missing(requirements.lacks())
 
@@ -68,7 +69,7 @@ def run(*cells: Cell, stop: threading.Event | None = None, report: Any = None) -
 
 
 @pytest.mark.parametrize(("topology", "workers"), [("star", 3), ("ring", 4), ("tree", 4)])
-def test_a_finished_cell_has_a_whole_document(topology: str, workers: int) -> None:
+def test_a_finished_cell_has_a_whole_document(topology: str, workers: int, check_trace: Callable[..., None]) -> None:
     measured = cell(topology, workers)
     (event,) = [event for event in run(measured) if isinstance(event, CellFinished | CellFailed)]
     assert isinstance(event, CellFinished), event
@@ -80,6 +81,7 @@ def test_a_finished_cell_has_a_whole_document(topology: str, workers: int) -> No
         found["handed_per_step"] + found["mpi_header_per_step"], rel=1e-3, abs=0
     )
     assert abs(found["interface"]["unexplained"]) < 1e-3 * found["interface"]["total"]
+    check_trace(document, event.trace)
     if document["delays"]:  # the kernel's own netem counts nothing
         assert document["delays"]["packets"] > 0
         assert document["delays"]["overrun"] == 0
@@ -107,6 +109,24 @@ def test_a_device_that_this_machine_is_too_slow_for_is_marked() -> None:
     assert document["overrun"]["calls_per_step"] > 1
     assert 0 < document["overrun"]["share"] < 1
     assert table.row(measured, document)["status"] in ("overrun", "saturated")
+
+
+@pytest.mark.skipif(shutil.which(PROGRAM_OF_CAPTURES) is None, reason="the program tcpdump is not installed")
+@pytest.mark.parametrize(("topology", "workers"), [("star", 2), ("ring", 3), ("tree", 3)])
+def test_a_capture_has_every_byte_of_the_account(
+    topology: str, workers: int, tmp_path: Path, check_captures: Callable[..., None]
+) -> None:
+    kept: list[Event] = []
+
+    def report(event: Event) -> None:
+        kept.append(event)
+        if isinstance(event, CellFinished):
+            assert event.captures is not None
+            shutil.copytree(event.captures, tmp_path / "captures")
+
+    run(cell(topology, workers, capture=True), report=report)
+    (finished,) = [event for event in kept if isinstance(event, CellFinished)]
+    check_captures(finished.measurement, tmp_path / "captures")
 
 
 def test_a_worker_that_raises_fails_its_cell_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -44,3 +45,11 @@ def test_shaping_does_what_it_says(built_kernel: Path, runtime: Path) -> None:
     print(output)
     assert status == 0, output
     assert output.count("ok     check_") >= 10
+
+
+def test_reading_the_still_clock_takes_no_virtual_time(built_kernel: Path, runtime: Path) -> None:
+    status, output = run_in_guest(built_kernel, runtime, "tests.testbed.workers.still_clock_in_guest")
+    assert status == 0, output
+    took_ns = json.loads(output.splitlines()[-1])
+    assert took_ns["still"] == 0
+    assert took_ns["monotonic"] > 0  # else this test could not fail

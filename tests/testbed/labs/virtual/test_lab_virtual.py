@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from testbed.labs import lane, native
 from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event
 from testbed.labs.virtual.lab import VirtualLab
 from testbed.results import documents
+from testbed.session.capture import PROGRAM as PROGRAM_OF_CAPTURES
 
 pytestmark = [pytest.mark.virtual, pytest.mark.timeout(180), pytest.mark.usefixtures("built_kernel")]
 
@@ -34,6 +36,7 @@ NOBODY = 65534
 LONG = Steps(measured=5000)  # takes minutes: something happens to it before
 
 Guests = Callable[[], list[psutil.Process]]
+Check = Callable[..., None]
 
 
 def cell(topology: str = "star", workers: int = 2, **more: Any) -> Cell:
@@ -63,14 +66,22 @@ def cell(topology: str = "star", workers: int = 2, **more: Any) -> Cell:
 class Outcome:
     """What became of cells, by their ids."""
 
-    def __init__(self) -> None:
+    def __init__(self, captures: Path | None = None) -> None:
+        """`captures`: a folder in which those of cells are kept, by their ids."""
         self.events: list[Event] = []
         self.started = threading.Event()
+        self.captures = captures
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
         if isinstance(event, CellProgress):
             self.started.set()
+        if isinstance(event, CellFinished) and event.captures is not None and self.captures is not None:
+            shutil.copytree(event.captures, self.captures / event.cell_id)
+
+    @property
+    def traces(self) -> dict[str, dict[str, Any]]:
+        return {event.cell_id: event.trace for event in self.events if isinstance(event, CellFinished)}
 
     @property
     def finished(self) -> dict[str, dict[str, Any]]:
@@ -130,6 +141,57 @@ def test_every_byte_is_declared_handed_over_and_explained(outcome: Outcome, meas
     on_interfaces = found["interface"]
     assert abs(on_interfaces["unexplained"]) < 1e-3 * on_interfaces["total"], on_interfaces
     assert (on_interfaces["transit"] > 0) == (measured.network.topology == "ring")  # opposite workers of four
+
+
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured.network.topology)
+def test_a_trace_adds_up_to_the_parts_of_the_last_steps(outcome: Outcome, measured: Cell, check_trace: Check) -> None:
+    check_trace(outcome.finished[measured.id], outcome.traces[measured.id])
+
+
+CAPTURED = tuple(dataclasses.replace(one, capture=True) for one in MEASURED)
+
+
+@pytest.fixture(scope="module")
+def captured(built_kernel: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The same cells with a capture of every link."""
+    if shutil.which(PROGRAM_OF_CAPTURES) is None:
+        pytest.skip("the program tcpdump is not installed")
+    outcome = Outcome(tmp_path_factory.mktemp("captures"))
+    run(CAPTURED, outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("measured", CAPTURED, ids=lambda measured: measured.network.topology)
+def test_a_capture_has_every_byte_of_the_account(captured: Outcome, measured: Cell, check_captures: Check) -> None:
+    assert measured.id in captured.finished, captured.failed
+    assert captured.captures is not None
+    check_captures(captured.finished[measured.id], captured.captures / measured.id)
+
+
+def test_capturing_takes_no_emulated_time(captured: Outcome, outcome: Outcome) -> None:
+    """But for what a clock is read more often: within the spread of two runs."""
+    of_both = ((captured, CAPTURED[0]), (outcome, MEASURED[0]))
+    first, second = (of.finished[measured.id]["repetitions"] for of, measured in of_both)
+    for one, other in zip(first, second, strict=True):
+        assert sum(one["step_s"]) == pytest.approx(sum(other["step_s"]), rel=0.005)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_disk_full_of_captures_costs_their_cell_alone(built_kernel: Path, runtime: Path) -> None:
+    if shutil.which(PROGRAM_OF_CAPTURES) is None:
+        pytest.skip("the program tcpdump is not installed")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", runtime], capture_output=True).returncode:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        too_large, other = cell("star", 3, capture=True), cell("star", 3)
+        outcome = Outcome()
+        run((too_large, other), outcome)
+        assert list(outcome.failed) == [too_large.id]
+        assert "the disk is full: the packet captures in" in outcome.failed[too_large.id]
+        assert list(outcome.finished) == [other.id]
+        assert sum(isinstance(event, CellStarted) for event in outcome.events) == 2  # by one guest
+    finally:
+        subprocess.run(["umount", runtime], check=True)
 
 
 def test_a_worker_that_raises_fails_its_cell_alone(outcome: Outcome) -> None:
@@ -283,8 +345,9 @@ def test_after_set_up_no_root_is_needed(nobodys_folder: Path, tmp_path: Path) ->
     become = as_ordinary_user()
     folder = str(nobodys_folder)
     environment = {"HOME": folder, CACHE_VARIABLE: f"{folder}/cache", "TMPDIR": folder, "XDG_RUNTIME_DIR": folder}
-    with lab_process([cell()], nobodys_folder, *become, **environment) as process:
+    everything = cell(capture=shutil.which(PROGRAM_OF_CAPTURES) is not None)
+    with lab_process([everything], nobodys_folder, *become, **environment) as process:
         said = process.communicate(timeout=120)[0].splitlines()
     assert process.returncode == 0, "\n".join(said)
-    assert CellFinished.__name__ in [line.strip() for line in said], said
+    assert CellFinished.__name__ in [line.strip() for line in said], "\n".join(said)
     assert not list(nobodys_folder.glob("gradwire/*"))
