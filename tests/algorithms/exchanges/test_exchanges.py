@@ -5,9 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from algorithms.algorithm import Step, Unmetered
+from algorithms.algorithm import Exchange, Step, Unmetered
 from algorithms.exchanges.all_to_all import all_to_all
 from algorithms.exchanges.chunks import length, split
+from algorithms.exchanges.neighbours import NeighbourExchange
 from algorithms.exchanges.ring import RingAllreduce, ring_allgather
 from algorithms.lockstep import run
 
@@ -52,3 +53,22 @@ def test_all_to_all_takes_one_exchange_and_rotates(workers):
     run([step(rank, rooms[rank]) for rank in range(workers)])
     for rank in range(workers):
         assert all(rooms[rank][j].tolist() == [j, rank] for j in range(workers) if j != rank)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_payloads_whose_size_is_not_known_travel_whole(fixed):
+    def step(rank: int, received: dict[int, torch.Tensor]) -> Step:
+        exchange = NeighbourExchange([1 - rank], 5, torch.device("cpu"), fixed=fixed)
+        swap = exchange.swap(torch.full((2,), rank, dtype=torch.uint8))
+        operation = next(swap)
+        assert isinstance(operation, Exchange)
+        assert {send.whole for send in operation.sends} == {not fixed}
+        assert {receive.whole for receive in operation.receives} == {not fixed}
+        sizes = yield operation
+        with pytest.raises(StopIteration) as ended:
+            swap.send(sizes)
+        received.update(ended.value.value)
+
+    received: list[dict[int, torch.Tensor]] = [{}, {}]
+    run([step(rank, received[rank]) for rank in range(2)])
+    assert [of_rank[1 - rank].tolist() for rank, of_rank in enumerate(received)] == [[1, 1], [0, 0]]
