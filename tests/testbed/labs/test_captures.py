@@ -29,7 +29,7 @@ def test_a_missing_program_is_named_with_its_package_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch, lab: str
 ) -> None:
     monkeypatch.setattr(captures, "PROGRAM", "no-such-program")
-    monkeypatch.setattr(requirements, "missing", lambda: None)
+    monkeypatch.setattr(requirements, "missing", lambda found: None)
     said: list[str] = []
     with pytest.raises(UserError, match=r"^capture is true, .* install the Debian package no-such-program, or leave"):
         create(lab).prepare([cell(lab, False), cell(lab, True)], said.append)

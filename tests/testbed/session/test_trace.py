@@ -10,7 +10,7 @@ def test_every_worker_has_its_traced_steps_from_where_the_one_before_ended() -> 
         (2.0, 2.5, 3.5),
         {},
         0,
-        (
+        slices=(
             (Slice("compute", 2.0, 0.25), Slice("send", 2.375, 0.125, ((1, 40),))),
             (Slice("compute", 2.5, 1.0),),
         ),
