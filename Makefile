@@ -37,7 +37,7 @@ bench: data ## Run the smoke sweep afresh: cells per minute, emulated seconds pe
 	@$(GRADWIRE) sweep sweeps/smoke.yaml --run $(BENCH_RUN)
 
 fidelity: setup ## Compare exchanges on emulated links with the alpha-beta model, term by term
-	@$(GRADWIRE) fidelity $(if $(LAB),--lab $(LAB)) --write docs/fidelity.md
+	@$$(command -v dockerd >/dev/null && echo $(PYTHON) -m containers.own_engine) $(GRADWIRE) fidelity $(if $(LAB),--lab $(LAB)) --write docs/fidelity.md
 
 schema: setup ## Write the sweep file's JSON schema for editors anew (docs/sweep.schema.json)
 	@mkdir -p build

@@ -57,6 +57,9 @@ class DockerHosts:
         self._connections: Connections | None = None
         self._workers = 0
 
+    def make_ready(self) -> None:
+        """Nothing: each container has a fork server of its own, which starts when workers are wanted."""
+
     def start(self, topology: Topology) -> RunningNetwork:
         """Start a container for each worker, then the network between them. LabError: what had been made is gone."""
         nodes = topology.worker_nodes

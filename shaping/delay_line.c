@@ -58,11 +58,12 @@
 #define TCP_PAYLOAD 1448
 #define LEAST_PRIORITY 10
 
-/* Timers end late, later the longer a processor has slept (on a virtual machine 20 us after 0.2 ms, 100 us after 20 ms),
- * so the process wakes before a packet is due, and spins: a tenth of the wait, within these bounds. */
-#define SPIN_SHARE 10
-#define SHORTEST_SPIN 20000
-#define LONGEST_SPIN 150000
+/* Timers end late, later the longer the process has slept (8 us after 0.2 ms, 40 us after 20 ms, where processors are kept
+ * awake), so it wakes before a packet is due, and spins: a share of the wait, within these bounds. No longer, as a worker
+ * that was woken on the same processor waits meanwhile. */
+#define SPIN_SHARE 60
+#define SHORTEST_SPIN 10000
+#define LONGEST_SPIN 60000
 
 struct packet {
     int64_t due;

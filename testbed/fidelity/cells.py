@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from testbed.cell import Cell, Network, Steps
+from testbed.cell import Cell, Containers, Network, Steps
 
 VALUES = 275_000  # float32: 1.1 MB, about what ResNet-20 has
 GRAPH = "ring"
@@ -48,10 +49,16 @@ class Programme:
         return list({cell.id: cell for part in parts for cell in part}.values())
 
 
-def programmes(which: str, quick: bool) -> dict[str, Programme]:
-    """What is measured in which lab, for `virtual`, `host` (beside the virtual lab) or `both` (all there is)."""
+def programmes(which: str, quick: bool, contained: bool = False) -> dict[str, Programme]:
+    """What is measured in which lab, for `virtual`, `host` (beside the virtual lab) or `both` (all there is).
+
+    `contained`: in the host lab the large exchange also among containers.
+    """
     grid = _quick_grid if quick else _real_time_grid
-    host = {"host": Programme(grid=grid("host"))}
+    of_host = grid("host")
+    if contained:
+        of_host.append(dataclasses.replace(of_host[-1], containers=Containers()))
+    host = {"host": Programme(grid=of_host)}
     if which == "host":
         return {"virtual": Programme(grid=grid("virtual")), **host}
     virtual = {"virtual": _quick_virtual() if quick else _virtual(beside_real_time=which == "both")}

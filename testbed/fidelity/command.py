@@ -90,7 +90,7 @@ def run(
     """
     console = console or _console()
     which = _both_if_possible(console) if lab == "auto" else lab
-    programmes = cells.programmes(which, quick)
+    programmes = cells.programmes(which, quick, contained=which != "virtual" and _engine_answers(console))
     parts = {name: Fidelity(registry.create(name), programme, console, jobs) for name, programme in programmes.items()}
     for part in parts.values():
         part.prepare()
@@ -116,12 +116,21 @@ def _both_if_possible(console: Console) -> str:
     return "virtual"
 
 
+def _engine_answers(console: Console) -> bool:
+    from containers import own_engine
+
+    if own_engine.answers():
+        return True
+    console.print("no containers: no Docker engine answers")
+    return False
+
+
 def _sheets(programmes: Mapping[str, cells.Programme], parts: Mapping[str, Fidelity]) -> list[sheets.Sheet]:
     """All tables. Rows of one network stand side by side, lab beside lab."""
     documents = {cell_id: document for part in parts.values() for cell_id, document in part.grid().items()}
     found = [cell for programme in programmes.values() for cell in programme.grid if cell.id in documents]
     found.sort(key=_place)
-    networks = {(cell.network, cell.lab): cell for cell in found}
+    networks = {(cell.network, cell.lab, cell.hosting): cell for cell in found}
     independence = [sheet for part in parts.values() for sheet in part.independence()]
     hosts = [row for part in parts.values() for row in rows.hosts_rows(part.provenance())]
     return [
@@ -137,7 +146,14 @@ def _place(cell: Cell) -> tuple[Any, ...]:
     """Where a cell stands in the tables."""
     network = cell.network
     pattern = (cell.algorithm, cell.codec, cell.workload)
-    return (network.workers, network.bandwidth_bit_per_s, network.latency_s, pattern, cell.lab != "virtual")
+    return (
+        network.workers,
+        network.bandwidth_bit_per_s,
+        network.latency_s,
+        pattern,
+        cell.lab != "virtual",
+        cell.hosting.name,
+    )
 
 
 def _console() -> Console:

@@ -11,6 +11,7 @@ from rich.table import Table
 from testbed.cell import Cell, Network
 from testbed.fidelity.model import FLOAT_BYTES
 from testbed.fidelity.rows import (
+    CONTAINERS_UP_AND_DOWN_WITHIN_S,
     LARGE_STEP_WITHIN,
     RESHAPED_WITHIN_S,
     SAME_WITHIN,
@@ -85,9 +86,9 @@ def model_sheet(rows: Sequence[ModelRow]) -> Sheet:
         return (*_of_cell(row.cell), _ms(row.measured_s), _ms(row.terms.total), ratio, *terms)
 
     return _sheet(
-        "Step against model",
-        f"Milliseconds; the median step. Target in virtual time: within {STEP_WITHIN:.0%}, at 10 Gbit/s "
-        f"{STEP_WITHIN_AT_10_GBIT:.0%}, with 24 workers {STEP_WITHIN_OF_MANY:.0%}; in real time: within "
+        "Exchange against model",
+        f"Milliseconds; the median step's communication. Target in virtual time: within {STEP_WITHIN:.0%}, at 10 "
+        f"Gbit/s {STEP_WITHIN_AT_10_GBIT:.0%}, with 24 workers {STEP_WITHIN_OF_MANY:.0%}; in real time: within "
         f"{STEP_WITHIN_IN_REAL_TIME:.0%}, above 5 Gbit/s {STEP_WITHIN_IN_REAL_TIME_FAST:.0%}, 10 MB among eight "
         f"{LARGE_STEP_WITHIN:.1%}, unless marked as more than the machine carries. No term is fitted; slow start is "
         "over when warm-up ends.",
@@ -102,8 +103,8 @@ def links_sheet(rows: Sequence[LinkRow]) -> Sheet:
 
     def values(row: LinkRow) -> tuple[str, ...]:
         return (
-            row.lab,
-            *_of_network(row.network),
+            _lab(row.cell),
+            *_of_network(row.cell.network),
             f"{row.rtt_expected_s * 1e6:.2f}",
             f"{row.rtt_s * 1e6:.2f}",
             f"{row.rtt_error_s * 1e6:+.2f}",
@@ -140,8 +141,8 @@ def hosts_sheet(rows: Sequence[HostsRow]) -> Sheet:
 
     return _sheet(
         "Hosts up and down",
-        f"Milliseconds in real time. Target: up, shaped and down within {UP_AND_DOWN_WITHIN_S:g} s in all, all ports "
-        f"shaped otherwise within {RESHAPED_WITHIN_S * 1e3:g} ms.",
+        f"Milliseconds in real time. Target: up, shaped and down within {UP_AND_DOWN_WITHIN_S:g} s in all, of "
+        f"containers {CONTAINERS_UP_AND_DOWN_WITHIN_S:g} s; all ports shaped otherwise within {RESHAPED_WITHIN_S * 1e3:g} ms.",
         ("hosts", "up", "shaped", "shaped otherwise", "down"),
         rows,
         values,
@@ -209,7 +210,11 @@ def _of_network(network: Network) -> tuple[str, ...]:
 
 
 def _of_cell(cell: Cell) -> tuple[str, ...]:
-    return cell.lab, f"{cell.algorithm} {cell.codec} {_size(cell)}", *_of_network(cell.network)
+    return _lab(cell), f"{cell.algorithm} {cell.codec} {_size(cell)}", *_of_network(cell.network)
+
+
+def _lab(cell: Cell) -> str:
+    return cell.lab if cell.containers is None else f"{cell.lab}, {cell.containers.engine}"
 
 
 def _size(cell: Cell) -> str:

@@ -20,6 +20,9 @@ class Hosts(Protocol):
 
     folder: Path  # where workers reach sockets of the session
 
+    def make_ready(self) -> None:
+        """Start what all networks need, before the first: its imports would disturb a probe. LabError."""
+
     def start(self, topology: Topology) -> RunningNetwork:
         """Bring up hosts and network; LabError where that fails, and nothing of them is left."""
 
@@ -47,10 +50,13 @@ class NamespaceHosts:
         self._socket = folder / "fork-server"
         self._fork_server: subprocess.Popen[bytes] | None = None
 
-    def start(self, topology: Topology) -> RunningNetwork:
-        """The network; before the first, the fork server, so that its imports do not disturb any probe."""
+    def make_ready(self) -> None:
+        """Start the fork server."""
         if self._fork_server is None:
             self._fork_server = self._start_fork_server()
+
+    def start(self, topology: Topology) -> RunningNetwork:
+        """The network."""
         return networks.start(topology)
 
     def _start_fork_server(self) -> subprocess.Popen[bytes]:

@@ -108,6 +108,7 @@ class Session:
         topology = registry.make(network.topology, workers=network.workers, arity=network.arity)
         self._times = self._took_s.setdefault(group, {})
         self._hosts = self._namespaces if hosting.containers is None else self._emulation.containers(hosting)
+        self._hosts.make_ready()
         with self._timed("up_s"):
             self._network = self._hosts.start(topology)
         wiring = self._network.wiring

@@ -44,7 +44,7 @@ class ScriptedLab:
     def _document(self, cell):
         step_s = rows.expected(cell).total * self.slower
         return {
-            "repetitions": [{"step_s": [step_s] * 10}],
+            "repetitions": [{"step_s": [step_s] * 10, "communicate_s": [step_s] * 10}],
             "probe": {
                 "rtt_s": 1e-3,
                 "rtt_expected_s": 1e-3,
@@ -104,7 +104,7 @@ def test_auto_says_why_a_lab_is_left_out(run, monkeypatch):
 def test_a_miss_is_one_and_listed(run):
     status, text = run(ScriptedLab(slower=1.1))
     assert status == 1
-    assert text.count("missed: Step against model") == 4
+    assert text.count("missed: Exchange against model") == 4
     assert "4 targets missed" in text
 
 
@@ -129,7 +129,7 @@ def test_it_writes_only_when_asked(run, tmp_path):
 def test_what_is_written_begins_with_the_misses(run, tmp_path):
     path = tmp_path / "fidelity.md"
     run(ScriptedLab(slower=1.1), write=path)
-    assert path.read_text().split("##")[0].count("\n- Step against model") == 4
+    assert path.read_text().split("##")[0].count("\n- Exchange against model") == 4
 
 
 @pytest.mark.virtual

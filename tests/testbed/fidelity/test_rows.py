@@ -31,7 +31,7 @@ def document(step_s, **changes):
         "detail": [],
     }
     return {
-        "repetitions": [{"step_s": step_s}],
+        "repetitions": [{"step_s": step_s, "communicate_s": step_s}],
         "bytes": counted | {name: value for name, value in changes.items() if name in counted},
         "probe": probe | {name: value for name, value in changes.items() if name in probe},
     }
