@@ -152,7 +152,8 @@ def exchange_s(document: Document) -> float:
 
     In real time a step is longer, by what workers do before and after it, and by what the machine takes to wake them.
     """
-    return statistics.median(time_s for repetition in document["repetitions"] for time_s in repetition["communicate_s"])
+    times_s: list[float] = [time_s for repetition in document["repetitions"] for time_s in repetition["communicate_s"]]
+    return statistics.median(times_s)
 
 
 def model_row(cell: Cell, document: Document) -> ModelRow:
