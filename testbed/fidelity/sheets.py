@@ -141,8 +141,9 @@ def hosts_sheet(rows: Sequence[HostsRow]) -> Sheet:
 
     return _sheet(
         "Hosts up and down",
-        f"Milliseconds in real time. Target: up, shaped and down within {UP_AND_DOWN_WITHIN_S:g} s in all, of containers "
-        f"{CONTAINERS_UP_AND_DOWN_WITHIN_S:g} s; all ports shaped otherwise within {RESHAPED_WITHIN_S * 1e3:g} ms.",
+        f"Milliseconds in real time. Target: up, shaped and down within {UP_AND_DOWN_WITHIN_S:g} s in all, with "
+        f"containers {CONTAINERS_UP_AND_DOWN_WITHIN_S:g} s; all ports shaped otherwise within "
+        f"{RESHAPED_WITHIN_S * 1e3:g} ms.",
         ("hosts", "up", "shaped", "shaped otherwise", "down"),
         rows,
         values,
