@@ -82,6 +82,11 @@ def _check_real_compute(cell: Cell) -> None:
             f"compute_scale is {cell.compute_scale:g}, but device {cell.device} in lab host takes what it takes: leave "
             "compute_scale out, or choose a device that is emulated, such as k80"
         )
+    if cell.slow_worker is not None:
+        raise ValueError(
+            f"straggler: compute is {cell.slow_worker.compute:g}, but device {cell.device} in lab host takes what it "
+            "takes: make the worker's links slower instead, or choose a device that is emulated, such as k80"
+        )
     devices.require(cell.device)
 
 

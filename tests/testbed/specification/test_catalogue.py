@@ -61,6 +61,10 @@ def test_in_the_host_lab_this_machines_own_device_needs_no_profile(
     [
         ({}, "gradients is recorded, but device cuda in lab host computes them for real: set gradients: live"),
         ({"gradients": "live", "compute_scale": "2"}, "compute_scale is 2, but device cuda in lab host takes what"),
+        (
+            {"gradients": "live", "straggler": "{worker: 1, compute: 2}"},
+            "straggler: compute is 2, but device cuda in lab host takes what",
+        ),
         ({"gradients": "live"}, "device cuda in lab host computes on this machine's GPU, but torch"),
     ],
 )
