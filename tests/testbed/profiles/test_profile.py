@@ -8,7 +8,7 @@ from algorithms.codecs.codec import CODECS
 from testbed import profiles, workloads
 from testbed.errors import UserError
 
-SHIPPED = ("a100", "k80")
+SHIPPED = ("a100", "edge-cpu", "k80")
 
 # Counted from He et al. 2016, tables 1 and 6: outputs of all convolutions, channels x side^2.
 RESNET20 = 7 * 16 * 32**2 + 6 * 32 * 16**2 + 6 * 64 * 8**2
@@ -38,6 +38,18 @@ def test_shipped_vector_work_moves_the_bytes_that_its_derivation_counts(device: 
     costs = ((profile.reduce, 3), (profile.apply, 3), (qsgd.encode, 9 / 4), (qsgd.decode, 5 / 4))
     for cost, passes in costs:
         assert cost.seconds_per_byte.value == pytest.approx(passes / memory_byte_per_s, rel=1e-3)
+
+
+def test_the_edge_devices_numbers_are_what_their_derivations_say() -> None:
+    profile = profiles.load("edge-cpu")
+    flops, memory_byte_per_s = 8 * 1.5e9, 12.8e9 / 4
+    seconds_per_sample = profile.compute_of("resnet20").seconds_per_sample.value
+    assert seconds_per_sample == pytest.approx(3 * 2 * 40.55e6 / (0.35 * flops), rel=2e-3)
+    fp32, qsgd = profile.codecs["fp32"], profile.codecs["qsgd"]
+    for cost, passes in ((fp32.encode, 1), (fp32.decode, 2), (profile.reduce, 3), (profile.apply, 3)):
+        assert cost.seconds_per_byte.value == pytest.approx(passes / memory_byte_per_s)
+    assert qsgd.encode.seconds_per_byte.value == pytest.approx((30 + 60) / 1.5e9 / 4)
+    assert qsgd.decode.seconds_per_byte.value == pytest.approx(30 / 1.5e9 / 4)
 
 
 @pytest.mark.parametrize("device", SHIPPED)
@@ -74,7 +86,7 @@ def test_an_unmeasured_device_of_this_machine_says_how_to_measure_it(device: str
 
 
 def test_an_unknown_device_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match="device is 'k8', must be one of a100, cpu, cuda, k80, or the path"):
+    with pytest.raises(UserError, match="device is 'k8', must be one of a100, cpu, cuda, edge-cpu, k80, or the path"):
         profiles.load("k8")
 
 
