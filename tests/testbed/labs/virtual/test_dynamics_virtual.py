@@ -133,7 +133,8 @@ def test_loss_is_counted_costs_time_and_is_over_when_it_ends(found: dict[str, di
     drops = []
     for repetition in found["loss"]["repetitions"]:
         during = [took_s for begin_s, end_s, took_s in spans(repetition) if end_s > 0.2 and begin_s < 1.2]
-        last = [took_s for begin_s, _, took_s in spans(repetition) if begin_s > 1.7]
+        # Windows grow again in a step or two, which ones depends on what was lost last.
+        last = [took_s for begin_s, _, took_s in spans(repetition) if begin_s > 1.7][3:]
         assert fmean(during) > 1.3 * fast_s
         assert last and last == pytest.approx([fast_s] * len(last), rel=0.02)
         drops.append(repetition["dropped"])
