@@ -25,7 +25,7 @@ from topologies.namespace import inside
 from topologies.wiring import Wiring, longest_round_trip
 
 ECHO_PAYLOAD_BYTES = ECHO_BYTES - 14 - 20 - 8  # less Ethernet, IPv4 and UDP headers
-ECHOES = 3  # the median is taken
+ECHOES = 9  # the median is taken: what a network that is being taken down costs does not last that long
 ECHOES_WITH_JITTER = 100  # the mean is taken
 DEVIATIONS = 4  # a mean of draws may be off by so many of its standard deviations
 MOST_LOST = 1000  # echoes, before a path is taken for dead
