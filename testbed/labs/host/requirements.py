@@ -102,7 +102,12 @@ NEEDS: tuple[Need, ...] = (
         f"{_PAIR} && tc qdisc add dev gw0-try root netem delay 1ms rate 1mbit limit 100",
         Role.NETEM,
     ),
-    _kernel("devices behind a link (ifb)", "ip link add gw0-try type ifb", Role.NETEM),
+    # Loaded unasked, the module makes two devices in the machine's own network, which nobody would take away.
+    _kernel(
+        "devices behind a link (ifb)",
+        "modprobe --quiet ifb numifbs=0 2>/dev/null; ip link add gw0-try type ifb",
+        Role.NETEM,
+    ),
     _kernel(
         "queues in bytes (clsact, matchall, police)",
         f"{_PAIR} && tc qdisc add dev gw0-try clsact && "
