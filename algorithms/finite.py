@@ -33,12 +33,13 @@ class UnsendableError(ValueError):
 def require_finite(vector: Tensor) -> None:
     """Raise NonFiniteError unless every component of the flat `vector` is finite.
 
-    NaN propagates through minimum and maximum: one pass, a tenth of the time of `isfinite().all()`.
+    What is NaN or infinite makes a sum so, whatever is added: one pass over memory, the cheapest there is. A sum of
+    finite values may be too large as well, so that it alone refuses nothing.
     """
-    if vector.numel() == 0:
+    if vector.numel() == 0 or math.isfinite(vector.sum().item()):
         return
-    low, high = torch.aminmax(vector)
-    if math.isfinite(low.item()) and math.isfinite(high.item()):
+    at = torch.isfinite(vector).logical_not_().nonzero()
+    if at.numel() == 0:
         return
-    index = int(torch.isfinite(vector).logical_not_().nonzero()[0].item())
+    index = int(at[0].item())
     raise NonFiniteError(index, vector[index].item())

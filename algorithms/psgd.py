@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
-from algorithms.aggregation import ExactMean
 from algorithms.algorithm import ALGORITHMS, Algorithm, AlgorithmOptions, Step, Work, Worker
 from algorithms.coder import FLOAT_BYTES, Coder
-from algorithms.exchanges.summation import ExchangeName
+from algorithms.exchanges.summation import SUMMATIONS, ExchangeName
 
 
 class PsgdOptions(AlgorithmOptions):
@@ -45,7 +44,8 @@ class Psgd(Algorithm):
         self.period = options.period
         self._buffers = options.momentum_buffers
         self._coder = Coder(worker)
-        self._mean = ExactMean(worker, self._coder, options.exchange)
+        kind = SUMMATIONS.find(options.exchange)
+        self._mean = kind(worker.rank, worker.workers, worker.parameters, worker.meter, worker.device)
 
     def step(self, x: Tensor, gradient: Tensor, t: int, rate: float) -> Step:
         """Descend; every p-th step, average."""
@@ -54,10 +54,10 @@ class Psgd(Algorithm):
             x.add_(self.descent.direction(x, gradient), alpha=-rate)
         if t % self.period:
             return
-        yield from self._average(x)
+        yield from self._mean.average(x, into=x)
         velocity = self.descent.velocity
         if velocity is not None and self._buffers == "averaged":
-            yield from self._average(velocity)
+            yield from self._mean.average(velocity, into=velocity)
         elif velocity is not None and self._buffers == "reset":
             velocity.zero_()
 
@@ -66,11 +66,6 @@ class Psgd(Algorithm):
         if t % self.period:
             return 0
         return self._mean.sent_bytes() * (2 if self._buffers == "averaged" else 1)
-
-    def _average(self, vector: Tensor) -> Step:
-        yield from self._mean.average(vector)
-        with self.worker.meter.work(Work.APPLY, FLOAT_BYTES * vector.numel()):
-            vector.copy_(self._mean.mean)
 
 
 def require_exact(algorithm: str, worker: Worker) -> None:

@@ -56,9 +56,7 @@ class Rsgd(Algorithm):
         with self.worker.meter.work(Work.APPLY, FLOAT_BYTES * x.numel()):
             x.add_(self.descent.direction(x, gradient), alpha=-rate)
         chunk = x[self._chunks[self._place(t)]]
-        yield from self._sums[self._place(t)].sum(chunk)
-        with self.worker.meter.work(Work.APPLY, FLOAT_BYTES * chunk.numel()):
-            chunk.div_(self.worker.workers)
+        yield from self._sums[self._place(t)].average(chunk, into=chunk)
 
     def declared_bytes(self, t: int) -> int:
         """That of the exchange of this step's chunk."""

@@ -1,4 +1,4 @@
-"""The one interface of an allreduce: the sum of float32 vectors over all workers, in place."""
+"""The one interface of an allreduce: the sum of float32 vectors over all workers, or their mean."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ class Summation(ABC):
     def sum(self, values: Tensor) -> Step:
         """Replace `values` (float32, `count` of them, flat and contiguous) by the sum over workers."""
 
+    def average(self, vector: Tensor, into: Tensor) -> Step:
+        """Fill `into` with the mean over workers of `vector`, which may be the same; else it is only read."""
+        if into.data_ptr() != vector.data_ptr():
+            into.copy_(vector)
+        yield from self.sum(into)
+        self.divide(into)
+
     @abstractmethod
     def sent_bytes(self) -> int:
         """What this worker hands over."""
@@ -34,10 +41,15 @@ class Summation(ABC):
         """Room for `count` received values."""
         return torch.empty(count, device=self.device)
 
-    def add(self, total: Tensor, part: Tensor) -> None:
-        """total += part."""
+    def add(self, total: Tensor, part: Tensor, into: Tensor | None = None) -> None:
+        """into = total + part; `into` is `total` where it is left out."""
         with self._meter.work(Work.REDUCE, part.nbytes):
-            total.add_(part)
+            torch.add(total, part, out=total if into is None else into)
+
+    def divide(self, total: Tensor) -> None:
+        """total /= workers."""
+        with self._meter.work(Work.APPLY, total.nbytes):
+            total.div_(self.workers)
 
 
 SUMMATIONS: Registry[type[Summation]] = Registry("exchange", "algorithms.exchanges")

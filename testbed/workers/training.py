@@ -39,9 +39,13 @@ class Training:
 class ConstantGradients:
     """The same small gradient at every step, at no cost."""
 
+    def __init__(self) -> None:
+        self._filled: torch.Tensor | None = None  # where the gradient is: nobody changes one, so it stays
+
     def next(self, step: int, x: torch.Tensor, into: torch.Tensor) -> float:  # noqa: ARG002  # the same, whatever they are
         """Fill `into`, float32 [N]; there is no loss, so 0."""
-        into.fill_(CONSTANT)
+        if self._filled is not into:
+            self._filled = into.fill_(CONSTANT)
         return 0.0
 
 

@@ -125,3 +125,22 @@ def test_payloads_whose_size_is_not_known_travel_whole(fixed):
     received: list[dict[int, torch.Tensor]] = [{}, {}]
     run([step(rank, received[rank]) for rank in range(2)])
     assert [of_rank[1 - rank].tolist() for rank, of_rank in enumerate(received)] == [[1, 1], [0, 0]]
+
+
+@given(
+    name=st.sampled_from(SUMMATIONS.names()),
+    workers=st.integers(2, 9),
+    count=st.integers(0, 40),
+    in_place=st.booleans(),
+)
+def test_an_average_is_the_sum_divided_and_leaves_other_vectors_alone(name, workers, count, in_place):
+    vectors = [torch.randn(count, generator=torch.Generator().manual_seed(rank)) for rank in range(workers)]
+    sums = [vector.clone() for vector in vectors]
+    summed(name, sums)
+    given_to = [vector.clone() for vector in vectors]
+    into = given_to if in_place else [torch.full((count,), torch.nan) for _ in vectors]
+    kind = SUMMATIONS.find(name)
+    means = [kind(rank, workers, count, Unmetered(), torch.device("cpu")) for rank in range(workers)]
+    run([one.average(vector, out) for one, vector, out in zip(means, given_to, into, strict=True)])
+    assert all(torch.equal(out, total / workers) for out, total in zip(into, sums, strict=True))
+    assert in_place or all(torch.equal(*pair) for pair in zip(given_to, vectors, strict=True))
