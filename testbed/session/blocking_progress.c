@@ -11,6 +11,9 @@
  * a large message; with that as the socket's SO_RCVLOWAT the rank wakes once, when the last byte arrives, and not for
  * each packet. Virtual time does not notice (reading costs none), real time does: at 100 Mbit/s most of it went there.
  *
+ * And it moves a file. mpiexec's proxy writes what it finds of the machine to /tmp for as long as it runs, and leaves it
+ * there when it is killed; in /dev/shm, which each session has for itself, it goes with the session.
+ *
  * Active only where GRADWIRE_BLOCKING_PROGRESS is set, so that other programs are left as they are.
  */
 #define _GNU_SOURCE
@@ -19,6 +22,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -137,4 +141,15 @@ pid_t waitpid(pid_t pid, int *status, int options) {
     pid_t got = plain(pid, status, options);
     if (got == 0 && (options & WNOHANG) && enabled()) sleep_ns(CHILD_POLL_SLEEP_NS);
     return got;
+}
+
+#define PROXYS_FILE "/tmp/hydra_hwloc_xmlfile_XXXXXX"
+#define MOVED_FILE "/dev/shm/hydra_hwloc_xml_XXXXXX" /* must have the other's length, as it takes its place */
+_Static_assert(sizeof PROXYS_FILE == sizeof MOVED_FILE, "a path must fit where the proxy keeps it");
+
+int mkstemp(char *template) {
+    static int (*plain)(char *);
+    if (!plain) plain = dlsym(RTLD_NEXT, "mkstemp");
+    if (enabled() && strcmp(template, PROXYS_FILE) == 0) strcpy(template, MOVED_FILE);
+    return plain(template);
 }

@@ -24,6 +24,7 @@ class Machine:
     qdiscs: str
     rules: dict[str, str]  # by table
     shared_memory: frozenset[str]
+    launchers_files: frozenset[str]  # of mpiexec's, which it leaves in /tmp when it is killed
     namespaces: frozenset[str]
     containers: frozenset[str]  # of the Docker engine that answers, if one does
     sessions: int
@@ -37,6 +38,7 @@ def machine() -> Machine:
         qdiscs=_said("tc", "qdisc", "show"),
         rules={table: _said("iptables-legacy-save", "-t", table) for table in tables},
         shared_memory=frozenset(path.name for path in Path("/dev/shm").iterdir()),
+        launchers_files=frozenset(path.name for path in Path("/tmp").glob("hydra_*")),
         namespaces=frozenset(_namespaces()),
         containers=frozenset(_containers()),
         sessions=sum("testbed.labs.host.inside" in _words(process) for process in psutil.process_iter()),
