@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,14 +43,21 @@ def draw(
     *,
     title: str,
     systems: Sequence[System] | None = None,
+    names: Mapping[System, str] | None = None,
 ) -> Figure | None:
-    """A panel for each quantity that was recorded; None where none was."""
+    """A panel for each quantity that was recorded; None where none was.
+
+    `names` are in the place of the systems' own.
+    """
     shown = training.systems if systems is None else systems
-    curves = [(q, [curve(training, system, q) for system in shown]) for q in quantities]
+    names = names or {}
+    curves = [
+        (q, [replace(curve(training, system, q), name=names.get(system, "")) for system in shown]) for q in quantities
+    ]
     known = [(q, of) for q, of in curves if any(math.isfinite(v.value) for c in of for v in c.values)]
     if not known:
         return None
-    longest = max(len(system.label) for system in shown) + len(": failed")
+    longest = max(len(one.label) for _, of in known for one in of) + len(": failed")
     crosses = [CROSS] * any(any(c.failed) for _, of in known for c in of)
     figure, axes = canvas.grid(
         len(known),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from reports import canvas, curves, panels
 from reports.emulated import Emulated, network_text
 from reports.quantities import printable, seconds_text
+from reports.systems import System
 from reports.view import Network
 
 COLUMNS, PANEL_IN, RIGHT_IN = 3, (3.1, 2.5), 0.1
@@ -29,9 +31,23 @@ def figures(shown: Emulated, quantity: curves.Quantity, title: str) -> Iterator[
             yield figure
 
 
-def draw(shown: Emulated, quantity: curves.Quantity, parts: Mapping[str, Network], *, title: str) -> Figure | None:
-    """A panel for each of `parts` that there are times of, one legend; None where nothing was recorded."""
-    known = {part: _curves(shown, quantity, network) for part, network in parts.items() if network in shown.epoch_s}
+def draw(
+    shown: Emulated,
+    quantity: curves.Quantity,
+    parts: Mapping[str, Network],
+    *,
+    title: str,
+    names: Mapping[System, str] | None = None,
+) -> Figure | None:
+    """A panel for each of `parts` that there are times of, one legend; None where nothing was recorded.
+
+    `names` are in the place of the systems' own.
+    """
+    known = {
+        part: _curves(shown, quantity, network, names or {})
+        for part, network in parts.items()
+        if network in shown.epoch_s
+    }
     everything = [curve for of in known.values() for curve in of]
     if not any(math.isfinite(value.value) for curve in everything for value in curve.values):
         return None
@@ -58,13 +74,16 @@ def _names_in_a_row(labels: Sequence[str], columns: int) -> int:
     return max(1, int(width_in / (HANDLE_IN + panels.INCHES_PER_CHARACTER * max(map(len, labels)))))
 
 
-def _curves(shown: Emulated, quantity: curves.Quantity, network: Network) -> list[panels.Curve]:
+def _curves(
+    shown: Emulated, quantity: curves.Quantity, network: Network, names: Mapping[System, str]
+) -> list[panels.Curve]:
     """A curve for each system with times there: its band over the seeds at the end of each epoch."""
     found = []
     for system in shown.training.systems:
         epoch = shown.epoch_s[network].get(system)
         if epoch is not None:
-            found.append(curves.curve(shown.training, system, quantity, epoch.value))
+            one = curves.curve(shown.training, system, quantity, epoch.value)
+            found.append(replace(one, name=names.get(system, "")))
     return found
 
 
