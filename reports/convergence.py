@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from reports import curves
-from reports.claims import Finding, Rule, Target, Untested
+from reports.claims import Claim, Finding, Rule, Target, Untested
 from reports.pages import Content, Drawing
 from reports.quantities import slug
 from reports.systems import System
@@ -29,13 +29,19 @@ NOTE = (
 
 def ratio(training: Training, ours: System, other: System, target: Target) -> Finding:
     """Our training loss in the last epoch over another system's, which must be off chance; infinite if diverged."""
-    base = last_losses(training, other)
-    if max(base) >= OFF_CHANCE:
-        raise Untested(
-            f"the loss of {other.label} is still {max(base):.3g}, not below {OFF_CHANCE:.3g}: train it for longer"
-        )
+    base = require_off_chance(training, other)
     quotients = [a / b for a, b in zip(last_losses(training, ours), base, strict=True)]
     return Finding(f"last loss, {ours.label} : {other.label}", None, over_seeds(quotients), target)
+
+
+def require_off_chance(training: Training, system: System) -> list[float]:
+    """Its training loss in the last epoch, of each seed; Untested where one is not clearly below that of guessing."""
+    losses = last_losses(training, system)
+    if max(losses) >= OFF_CHANCE:
+        raise Untested(
+            f"the loss of {system.label} is still {max(losses):.3g}, not below {OFF_CHANCE:.3g}: train it for longer"
+        )
+    return losses
 
 
 def fall(training: Training, system: System, target: Target) -> Finding:
@@ -91,17 +97,23 @@ def content(
     table: pd.DataFrame, systems: Sequence[tuple[str, str | None]], rules: Sequence[Rule[Training]], figure: str
 ) -> Content | None:
     """The page on the trainings that have all of these algorithms and codecs, and no others; None without one."""
-    shown = [training for training in trainings(table) if _is_about(training, systems)]
+    shown = [training for training in trainings(table) if is_about(training, systems)]
     if not shown:
         return None
     claims = [rule.judge(training, training.size) for training in shown for rule in rules]
+    return page(claims, shown, list(_drawings(shown, figure)))
+
+
+def page(claims: Sequence[Claim], shown: Sequence[Training], drawings: Sequence[Drawing]) -> Content:
+    """Counted verdicts, what was trained, claims and figures."""
     counts = Counter(str(claim.verdict) for claim in claims)
     summary = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
+    sizes = dict.fromkeys(training.size for training in shown)
     return Content(
         summary=f"{len(claims)} judgements: {summary}.",
-        notes=[NOTE, *(f"Trained here: {training.size}." for training in shown)],
+        notes=[NOTE, *(f"Trained here: {size}." for size in sizes)],
         claims=claims,
-        drawings=list(_drawings(shown, figure)),
+        drawings=drawings,
     )
 
 
@@ -114,7 +126,7 @@ def _drawings(shown: Sequence[Training], figure: str) -> Iterator[Drawing]:
             yield Drawing(name=name, figure=drawn, view=training, alt=f"{title}: {training.size}")
 
 
-def _is_about(training: Training, systems: Sequence[tuple[str, str | None]]) -> bool:
+def is_about(training: Training, systems: Sequence[tuple[str, str | None]]) -> bool:
     """Whether it has just these algorithms, each with its codec where one is named."""
     if {system.algorithm for system in training.systems} != {algorithm for algorithm, _ in systems}:
         return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,19 +43,26 @@ def draw(
     *,
     title: str,
     systems: Sequence[System] | None = None,
+    names: Mapping[System, str] | None = None,
 ) -> Figure | None:
-    """A panel for each quantity that was recorded; None where none was."""
+    """A panel for each quantity that was recorded; None where none was.
+
+    `names` are in the place of the systems' own.
+    """
     shown = training.systems if systems is None else systems
-    curves = [(q, [curve(training, system, q) for system in shown]) for q in quantities]
+    names = names or {}
+    curves = [
+        (q, [replace(curve(training, system, q), name=names.get(system, "")) for system in shown]) for q in quantities
+    ]
     known = [(q, of) for q, of in curves if any(math.isfinite(v.value) for c in of for v in c.values)]
     if not known:
         return None
-    longest = max(len(system.label) for system in shown) + len(": failed")
+    longest = max(len(one.label) for _, of in known for one in of) + len(": failed")
     crosses = [CROSS] * any(any(c.failed) for _, of in known for c in of)
     figure, axes = canvas.grid(
         len(known),
         title=printable(title),
-        note="; ".join([_note(training), *crosses]) + ".",
+        note="; ".join([seeds_note(training), *crosses]) + ".",
         right_in=0.35 + panels.INCHES_PER_CHARACTER * longest,
     )
     for ax, (quantity, of) in zip(axes, known, strict=True):
@@ -63,22 +70,26 @@ def draw(
     return figure
 
 
-def curve(training: Training, system: System, quantity: Quantity) -> panels.Curve:
-    """A system's mean over the seeds by epoch, with least and largest; a cross where a seed diverged."""
+def curve(training: Training, system: System, quantity: Quantity, epoch_s: float | None = None) -> panels.Curve:
+    """A system's mean over the seeds by epoch, with least and largest; a cross where a seed diverged.
+
+    With `epoch_s` by seconds.
+    """
     course = training.courses[system]
     band = course.band(quantity.column)
     crossed = set(course.diverged.values())
     epochs = sorted(band.keys() | crossed)
     return panels.Curve(
         system=system,
-        x=epochs,
+        x=epochs if epoch_s is None else [epoch * epoch_s for epoch in epochs],
         values=[band.get(epoch, NOTHING) for epoch in epochs],
         unfaithful=[False] * len(epochs),
         failed=[epoch in crossed for epoch in epochs],
     )
 
 
-def _note(training: Training) -> str:
+def seeds_note(training: Training) -> str:
+    """How much was trained, and what lines and bands are."""
     count = len(training.seeds)
     return f"{training.size}; " + (f"line: mean of {count} seeds, band: all of them" if count > 1 else "one seed")
 
@@ -90,11 +101,12 @@ def _panel(ax: Axes, quantity: Quantity, curves: Sequence[panels.Curve], epochs:
     ax.set_xlim(0, epochs + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if quantity.logarithmic:
-        _logarithmic(ax, curves)
+        logarithmic(ax, curves)
     panels.draw_curves(ax, curves)
 
 
-def _logarithmic(ax: Axes, curves: Sequence[panels.Curve]) -> None:
+def logarithmic(ax: Axes, curves: Sequence[panels.Curve]) -> None:
+    """A logarithmic axis of values on which all of the curves have room."""
     ends = [end for c in curves for v in c.values for end in (v.low, v.high) if math.isfinite(end) and end > 0]
     low, high = min(ends), max(ends)
     margin = max((high / low) ** 0.06, 1.05)

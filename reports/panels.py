@@ -50,6 +50,12 @@ class Curve:
     values: Sequence[Interval]
     unfaithful: Sequence[bool]
     failed: Sequence[bool]
+    name: str = ""  # in the place of the system's
+
+    @property
+    def label(self) -> str:
+        """How the curve is called."""
+        return self.name or self.system.label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,16 +132,21 @@ def draw(
 
 def draw_curves(ax: Axes, curves: Sequence[Curve]) -> None:
     """Lines with bands and marks, and their names, on axes whose limits are set."""
+    draw_lines(ax, curves)
+    _label_ends(ax, curves)
+
+
+def draw_lines(ax: Axes, curves: Sequence[Curve]) -> None:
+    """The same without their names."""
     for one in curves:
         _draw_curve(ax, one)
     _draw_failures(ax, curves)
-    _label_ends(ax, curves)
 
 
 def _draw_curve(ax: Axes, curve: Curve) -> None:
     look, x = curve.system.look, curve.x
     y = np.array([v.value for v in curve.values])
-    line, = ax.plot(x, y, color=look.colour, marker=look.marker, label=curve.system.label, zorder=3,
+    line, = ax.plot(x, y, color=look.colour, marker=look.marker, label=curve.label, zorder=3,
                     markeredgecolor=look.colour)  # fmt: skip
     if look.dash:
         line.set_dashes(look.dash)
@@ -185,7 +196,7 @@ def _end(ax: Axes, curve: Curve) -> tuple[float, float] | None:
 
 def _label(curve: Curve) -> str:
     nothing = not any(math.isfinite(v.value) for v in curve.values) and any(curve.failed)
-    return f"{curve.system.label}: failed" if nothing else curve.system.label
+    return f"{curve.label}: failed" if nothing else curve.label
 
 
 def _scales(ax: Axes, axis: Axis, limits: tuple[float, float], y_text: Callable[[float], str]) -> None:

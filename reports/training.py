@@ -116,14 +116,20 @@ class Training:
 
 def trainings(table: pd.DataFrame) -> list[Training]:
     """The table's trainings, in order of their settings; none for a table in which nothing was trained yet."""
+    return [training for training, _ in with_rows(table)]
+
+
+def with_rows(table: pd.DataFrame) -> list[tuple[Training, pd.DataFrame]]:
+    """Each training and its rows, of all networks, with each row's system in `_system`."""
     rows = tried_rows(table, REQUIRED)
     if rows.empty:
         return []
-    groups, varied = by_setting(rows.drop_duplicates(["trial", "epoch"]), SETTING)  # once, whatever networks it has
-    return [_training(setting, group, varied) for setting, group in groups]
+    groups, varied = by_setting(rows, SETTING)
+    return [(_training(setting, group, varied), group) for setting, group in groups]
 
 
 def _training(setting: Mapping[str, Any], group: pd.DataFrame, varied: tuple[str, ...]) -> Training:
+    group = group.drop_duplicates(["trial", "epoch"])  # once, whatever networks it has
     by_system: dict[System, list[Row]] = defaultdict(list)
     for row in group.to_dict("records"):
         by_system[row["_system"]].append(row)

@@ -129,7 +129,7 @@ class View:
     def name(self) -> str:
         """Topology and workers, then whatever else tells it from the run's other views."""
         keys = dict.fromkeys(("topology", "workers", *self.varied))
-        return ", ".join(_phrase(key, self.setting[key]) for key in keys)
+        return ", ".join(phrase(key, self.setting[key]) for key in keys)
 
     @property
     def repetitions(self) -> float:
@@ -204,7 +204,7 @@ def by_setting(
 def _view(setting: Mapping[str, Any], group: pd.DataFrame, varied: tuple[str, ...]) -> View:
     cells: dict[tuple[System, Network], list[Row]] = defaultdict(list)
     for row in group.to_dict("records"):
-        network = (_plain(row["bandwidth_bit_per_s"]), _plain(row["latency_s"]))
+        network = (plain(row["bandwidth_bit_per_s"]), plain(row["latency_s"]))
         cells[row["_system"], network].append(row)
     points: dict[System, dict[Network, Point]] = defaultdict(dict)
     for (system, network), rows in cells.items():
@@ -245,7 +245,7 @@ def _distinguishing(rows: pd.DataFrame) -> list[str]:
     return [column for column in extra if rows.groupby(keys, dropna=False)[column].nunique().gt(1).any()]
 
 
-def _phrase(key: str, value: Any) -> str:
+def phrase(key: str, value: Any) -> str:
     """A setting in words: `star`, `8 workers`, `batch 128`, `no straggler`, `schedule 3 s: 10 Mbit/s and 2 more`."""
     if value == "none":
         return f"no {key}"
@@ -271,7 +271,7 @@ def _mean(rows: Sequence[Row], column: str) -> float:
     return fmean(values) if values else math.nan
 
 
-def _plain(value: float) -> float:
+def plain(value: float) -> float:
     """Nine digits of the value, so that 0.13 ms is one latency however its unit was converted."""
     return float(f"{value:.9g}")
 

@@ -9,14 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from reports import canvas, curves
+from reports import canvas, curves, emulated_curves
+from reports.emulated import emulated
 from reports.pages import Content, PageKind, page_kinds
 from reports.provenance import run_name
 from reports.quantities import slug
 from reports.training import Training, trainings
-from reports.write import Output, Section, paper
+from reports.write import Image, Output, Section, paper
 
 READING = "Each line is one system, against passes over the training data; a losses' axis is logarithmic."
+IN_TIME = (
+    "The same losses, each epoch set at the time at which it would end on the network that a sweep measured: wherever "
+    "one looks, the lowest line has learnt most by then."
+)
 
 
 def write_training(table: pd.DataFrame, provenance: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -29,14 +34,17 @@ def write_training(table: pd.DataFrame, provenance: Mapping[str, Any], folder: P
     folder.mkdir(parents=True, exist_ok=True)
     output = Output(provenance, folder)
     with canvas.style():
-        section = Section("Against epochs", READING, list(_images(found, output)))
+        sections = [
+            Section("Against epochs", READING, list(_images(found, output))),
+            Section("Against emulated time", IN_TIME, list(_in_time(table, output))),
+        ]
         built = [(kind, content) for kind in page_kinds("TRAINING_PAGE") if (content := kind.build(table))]
         papers = [paper(kind, content, output) for kind, content in built]
-    index = _index(table, section, built, output)
-    return [index, *chain(*papers), *chain(*(image.files for image in section.images))]
+    index = _index(table, sections, built, output)
+    return [index, *chain(*papers), *(file for part in sections for image in part.images for file in image.files)]
 
 
-def _images(found: Sequence[Training], output: Output) -> Iterator[Any]:
+def _images(found: Sequence[Training], output: Output) -> Iterator[Image]:
     for number, training in enumerate(found, 1):
         quantities = (curves.TRAIN_LOSS, curves.HELD_OUT_LOSS, curves.metric(training))
         figure = curves.draw(training, quantities, title=f"Losses against epochs: {training.name}")
@@ -46,14 +54,27 @@ def _images(found: Sequence[Training], output: Output) -> Iterator[Any]:
             yield output.image(name, f"Losses against epochs, {training.name}", figure, training)
 
 
-def _index(table: pd.DataFrame, section: Section, built: Sequence[tuple[PageKind, Content]], output: Output) -> Path:
+def _in_time(table: pd.DataFrame, output: Output) -> Iterator[Image]:
+    number = 0
+    for shown in emulated(table):
+        title = f"Training loss against emulated time: {shown.name}"
+        for figure in emulated_curves.figures(shown, curves.TRAIN_LOSS, title):
+            number += 1
+            setting = shown.training.setting
+            name = slug(f"time-{setting['workload']}-{setting['workers']}-workers-{number}")
+            yield output.image(name, title, figure, shown)
+
+
+def _index(
+    table: pd.DataFrame, sections: Sequence[Section], built: Sequence[tuple[PageKind, Content]], output: Output
+) -> Path:
     return output.page(
         "index.html.j2",
         "index",
         title=f"Training {run_name(output.provenance)}",
         summary=_summary(table),
         pages=[{"name": k.name, "title": k.title, "source": k.source, "summary": c.summary} for k, c in built],
-        sections=[section] if section.images else [],
+        sections=[section for section in sections if section.images],
         troubles=[],
     )
 

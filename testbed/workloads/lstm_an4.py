@@ -25,26 +25,26 @@ from testbed.workloads.labelling import edit_distance, greedy_labels
 from testbed.workloads.normalisation import BatchNorm, Normalised, NormalisedOptions
 from testbed.workloads.workload import Recipe, State, registry
 
-_CHANNELS = 32
 _CONTEXT = 20  # frames that the lookahead adds
 
 
 class _Options(NormalisedOptions):
     hidden: int = Field(default=800, ge=1)  # units of each layer
     layers: int = Field(default=5, ge=1)
+    channels: int = Field(default=32, ge=1)  # of both convolutions
     bidirectional: bool = False
 
 
 class Convolutions(nn.Module):
-    """[batch, 1, 161, frames] -> [batch, 32 * 41, frames / 2]: two convolutions over frequency and time."""
+    """[batch, 1, 161, frames] -> [batch, channels * 41, frames / 2]: two convolutions over frequency and time."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(1, _CHANNELS, (41, 11), stride=(2, 2), padding=(20, 5))
-        self.first_norm = BatchNorm(_CHANNELS)
-        self.second = nn.Conv2d(_CHANNELS, _CHANNELS, (21, 11), stride=(2, 1), padding=(10, 5))
-        self.second_norm = BatchNorm(_CHANNELS)
-        self.features = _CHANNELS * -(-BANDS // 4)
+        self.first = nn.Conv2d(1, channels, (41, 11), stride=(2, 2), padding=(20, 5))
+        self.first_norm = BatchNorm(channels)
+        self.second = nn.Conv2d(channels, channels, (21, 11), stride=(2, 1), padding=(10, 5))
+        self.second_norm = BatchNorm(channels)
+        self.features = channels * -(-BANDS // 4)
 
     def forward(self, x: torch.Tensor, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The features, and how many frames of each are not padding."""
@@ -88,9 +88,9 @@ class Lookahead(nn.Module):
 class SpeechModel(nn.Module):
     """Log-probabilities of the labels, for each frame."""
 
-    def __init__(self, hidden: int, layers: int, *, bidirectional: bool) -> None:
+    def __init__(self, hidden: int, layers: int, channels: int, *, bidirectional: bool) -> None:
         super().__init__()
-        self.convolutions = Convolutions()
+        self.convolutions = Convolutions(channels)
         self.recurrent = nn.ModuleList(
             Recurrent(
                 hidden if index else self.convolutions.features,
@@ -135,7 +135,7 @@ class LstmAn4(Normalised):
     def build_model(self) -> nn.Module:
         """A new speech model."""
         options = self.options
-        return SpeechModel(options.hidden, options.layers, bidirectional=options.bidirectional)
+        return SpeechModel(options.hidden, options.layers, options.channels, bidirectional=options.bidirectional)
 
     def find_data(self) -> data.DataSource:
         """AN4, or its stand-in."""

@@ -45,4 +45,7 @@ def test_a_figures_training_has_three_seeds_and_beside_it_what_was_not_cut(path:
 
 def _system(trial) -> tuple[object, ...]:
     options = {key: trial.algorithm_options.get(key) for key in ("period", "density")}
-    return (trial.algorithm, trial.codec, str(trial.codec_options), str(options), trial.workers, trial.graph)
+    codec = dict(trial.codec_options)
+    if codec.get("q") is not None:  # 1, or 1/m and 1/(m p), which differ where batches do
+        codec["q"] = codec["q"] if codec["q"] == 1 else codec["q"] * trial.batch_size
+    return (trial.algorithm, trial.codec, str(codec), str(options), trial.workers, trial.graph, trial.partition)

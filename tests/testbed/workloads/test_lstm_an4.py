@@ -98,3 +98,9 @@ def test_edit_distance_is_a_metric(first: list[int], second: list[int], third: l
     assert edit_distance(first, second) == edit_distance(second, first)
     assert (edit_distance(first, second) == 0) == (first == second)
     assert edit_distance(first, third) <= edit_distance(first, second) + edit_distance(second, third)
+
+
+def test_fewer_channels_go_into_the_first_lstm() -> None:
+    shapes = {layer.name: layer.shape for layer in tiny(channels=4).layers}
+    assert {shape[:2] for shape in shapes.values() if len(shape) == 4} == {(4, 1), (4, 4)}
+    assert (4 * 12, 4 * 41) in shapes.values()

@@ -39,6 +39,12 @@ def test_layers_of_the_small_vgg_are_those_of_the_paper() -> None:
     assert sum(len(layer.shape) == 2 for layer in layers) == 3
 
 
+def test_a_narrower_vgg16_has_channels_in_proportion() -> None:
+    narrow = workloads.create("vgg16", options={"channels": 8})
+    channels = [layer.shape[0] for layer in narrow.layers if len(layer.shape) == 4]
+    assert channels == [8, 8, 16, 16, 32, 32, 32, 64, 64, 64, 64, 64, 64]
+
+
 @pytest.mark.parametrize("depth", [2, 19, 21])
 def test_a_resnet_has_6n_plus_2_layers(depth: int) -> None:
     with pytest.raises(ValueError, match=f"depth is {depth}, must be 6n"):
