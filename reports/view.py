@@ -44,6 +44,8 @@ WORDING = {
     "batch_size": "batch {}",
 }
 
+GRADIENTS = {"none": "constant"}  # what a cell's word is in a sentence
+
 Network = tuple[float, float]  # bandwidth_bit_per_s, latency_s
 Row = Mapping[Any, Any]  # a cell, by column
 
@@ -153,7 +155,7 @@ class View:
         return [
             f"{setting['lab']} lab",
             f"{setting['workload']} on {'/'.join(facts['dataset']) or 'unknown data'}"
-            + (f", {gradients} gradients" if gradients else ""),
+            + (f", {GRADIENTS.get(gradients, gradients)} gradients" if gradients else ""),
             f"device {setting['device']} ({'/'.join(facts['device_kind']) or 'kind unknown'}), "
             f"compute {TIMES}{setting['compute_scale']:g}",
             f"{setting['workers']} workers, batch {'/'.join(facts['batch_size']) or 'unknown'} each",

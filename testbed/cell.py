@@ -135,7 +135,7 @@ class Cell:
     batch_size: int  # per worker
     device: str  # the profile of compute
     compute_scale: float = 1.0  # multiplies the profile's compute seconds (0.5 and 2: the estimates' sensitivity)
-    gradients: str = "recorded"  # recorded | live | none (a constant; workload vector-<N>)
+    gradients: str = "recorded"  # recorded | live | none (a constant; also of workload vector-<N>)
     steps: Steps = Steps()
     full_epoch: bool = False
     seed: int = 1

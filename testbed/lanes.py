@@ -28,7 +28,9 @@ def lanes(
     if not cells:
         return asked or 1
     available = psutil.virtual_memory().available if available_bytes is None else available_bytes
-    needed, workers = max((lab_of(lab).lane_bytes(workers), workers) for lab, workers in _sizes(cells))
+    needed, workers = max(
+        (lab_of(lab).lane_bytes(workers, parameters), workers) for lab, workers, parameters in _sizes(cells)
+    )
     fitting = available // needed
     if fitting == 0:
         raise UserError(
@@ -42,9 +44,11 @@ def lanes(
     return asked
 
 
-def _sizes(cells: Sequence[Cell]) -> set[tuple[str, int]]:
-    """Labs and numbers of workers."""
-    return {(cell.lab, cell.network.workers) for cell in cells}
+def _sizes(cells: Sequence[Cell]) -> set[tuple[str, int, int]]:
+    """Labs, numbers of workers and of a model's parameters."""
+    from testbed.workloads.outline import outline  # imports torch
+
+    return {(cell.lab, cell.network.workers, outline(cell.workload)[-1].stop) for cell in cells}
 
 
 def _gigabytes(size_bytes: int) -> str:

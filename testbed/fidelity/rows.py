@@ -17,7 +17,7 @@ from testbed.fidelity import model
 from testbed.fidelity.cells import LARGE_VALUES, MANY_WORKERS
 from testbed.fidelity.measuring import Document
 from testbed.results.limits import limit
-from testbed.workers.training import vector_size
+from testbed.workloads.outline import vector_size
 from topologies import make
 from topologies.wiring import derive
 

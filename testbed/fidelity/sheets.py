@@ -30,7 +30,7 @@ from testbed.fidelity.rows import (
     SameRow,
 )
 from testbed.specification.units import format_rate, format_time
-from testbed.workers.training import vector_size
+from testbed.workloads.outline import vector_size
 
 TERM_HEADINGS = {
     "serialisation": "payload",

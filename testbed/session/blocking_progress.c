@@ -3,9 +3,12 @@
  * In the virtual lab the clock advances only while every process sleeps. MPICH's progress engine polls
  * (epoll_wait with a zero time-out, then sched_yield, again and again), mpiexec's proxy asks for exited ranks with
  * WNOHANG in a loop, and MPI_Finalize only yields: each of them would stop the clock for ever. Preloaded into
- * mpiexec and the workers, this library turns the second empty poll in a row into a blocking one. It wakes at the
- * very moment a packet arrives, so no time is added; the time-out, which grows from 1 ms to 4 s while nothing comes,
- * only serves what could make progress without a packet.
+ * mpiexec and the workers, this library lets polls block once some in a row were empty. They wake at the very moment
+ * a packet arrives, so no time is added; the time-out, which grows from 1 ms to 4 s while nothing comes, only serves
+ * what could make progress without a packet.
+ *
+ * Some, and not one: every wait polls once, also where what it waits for is there already (a message that came while
+ * another one was waited for, a send). Without counting those a worker with several children stalled for milliseconds.
  *
  * It also spares a waiting rank the packets that cannot complete its message. libfabric asks for all that is missing of
  * a large message; with that as the socket's SO_RCVLOWAT the rank wakes once, when the last byte arrives, and not for
@@ -31,6 +34,7 @@
 
 #define FIRST_WAIT_NS 1000000LL
 #define LONGEST_WAIT_NS 4000000000LL
+#define EMPTY_POLLS_BEFORE_BLOCKING 16 /* more waits in a row that are over at once, with no send between, are unlikely */
 #define YIELDS_BEFORE_SLEEP 8
 #define YIELD_SLEEP_NS 1000L
 #define CHILD_POLL_SLEEP_NS 1000000L
@@ -56,9 +60,17 @@ static void sleep_ns(long ns) {
     errno = saved;
 }
 
-/* The time-out of a poll that would not block: zero for the first one after something happened. */
+static void something_happened(void) {
+    empty_polls = 0;
+    wait_ns = FIRST_WAIT_NS;
+}
+
+/* The time-out of a poll that would not block: zero for the first ones after something happened. */
 static struct timespec idle_timeout(void) {
-    if (empty_polls++ == 0) return (struct timespec){0, 0};
+    if (empty_polls < EMPTY_POLLS_BEFORE_BLOCKING) {
+        empty_polls++;
+        return (struct timespec){0, 0};
+    }
     struct timespec t = {wait_ns / 1000000000LL, wait_ns % 1000000000LL};
     if (wait_ns < LONGEST_WAIT_NS) wait_ns *= 4;
     return t;
@@ -66,10 +78,7 @@ static struct timespec idle_timeout(void) {
 
 static int after_poll(int ready) {
     yields = 0;
-    if (ready != 0) {
-        empty_polls = 0;
-        wait_ns = FIRST_WAIT_NS;
-    }
+    if (ready != 0) something_happened();
     return ready;
 }
 
@@ -126,6 +135,20 @@ ssize_t recv(int fd, void *into, size_t room, int flags) {
     if (got > 0) set_low_water(fd, (ssize_t)room - got);
     if (got < 0 && errno == EAGAIN) set_low_water(fd, (ssize_t)room);
     return got;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    static ssize_t (*plain)(int, const struct msghdr *, int);
+    if (!plain) plain = dlsym(RTLD_NEXT, "sendmsg");
+    something_happened();
+    return plain(fd, message, flags);
+}
+
+ssize_t send(int fd, const void *from, size_t size, int flags) {
+    static ssize_t (*plain)(int, const void *, size_t, int);
+    if (!plain) plain = dlsym(RTLD_NEXT, "send");
+    something_happened();
+    return plain(fd, from, size, flags);
 }
 
 int close(int fd) {

@@ -38,6 +38,8 @@ def installed(cell: Cell) -> Cell:
         algorithm_options=algorithms.options(cell.algorithm, cell.algorithm_options).model_dump(),
         codec_options=codec.options.model_dump(),
     )
+    if completed.gradients == "none":
+        _check_constant(completed, codec)
     if completed.computes_here:
         _check_real_compute(completed)
     else:
@@ -71,14 +73,27 @@ def _check_profile(cell: Cell, codec: Codec) -> None:
         profile.codec_of(charge.name)
 
 
+def _check_constant(cell: Cell, codec: Codec) -> None:
+    """What a constant is coded in says how long the coded gradients of a training are."""
+    from testbed.workloads.outline import outline
+
+    layers = outline(cell.workload)
+    knowing, count = codec.on(layers), layers[-1].stop
+    if knowing.max_bytes(count) != knowing.payload_bytes(count):
+        raise ValueError(
+            f"gradients is none, but the size of what codec {cell.codec} makes depends on them: set gradients: live, "
+            "or choose a coding of fixed size"
+        )
+
+
 def _check_real_compute(cell: Cell) -> None:
     """This machine has the device, and nothing stands in for what it computes."""
     from testbed.workers import devices
 
-    if cell.gradients == "recorded":
+    if cell.gradients != "live":
         raise ValueError(
-            f"gradients is recorded, but device {cell.device} in lab host computes them for real: set gradients: live, "
-            "or choose a device that is emulated, such as k80"
+            f"gradients is {cell.gradients}, but device {cell.device} in lab host computes them for real: set "
+            "gradients: live, or choose a device that is emulated, such as k80"
         )
     if cell.compute_scale != 1:
         raise ValueError(

@@ -58,7 +58,9 @@ class Axes(Strict):
         ["k80"], description="the profile that says how long compute takes; in lab host, cpu and cuda compute for real"
     )
     compute_scale: Axis[_Scale] = Field([1.0], description="multiplies the profile's compute time")
-    gradients: Axis[Literal["recorded", "live"]] = Field(["recorded"], description="replayed, or computed")
+    gradients: Axis[Literal["recorded", "live", "none"]] = Field(
+        ["recorded"], description="replayed, computed, or none: a constant, where no time depends on values"
+    )
     steps: Axis[StepsChoice] = Field(
         [StepsChoice.model_validate({})], description="warm-up, measured steps, repetitions"
     )

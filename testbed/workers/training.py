@@ -1,7 +1,7 @@
 """What a worker trains in a cell: its model's parameters, and where its gradients come from.
 
-`cell.gradients` chooses: replayed from a recording, computed as it trains, or none (a constant, where only the time
-of the exchange matters). Another way to have gradients is another function here and a line in TRAININGS.
+`cell.gradients` chooses: replayed from a recording, computed as it trains, or none (a constant, where the time of the
+exchange does not depend on values). Another way to have gradients is another function here and a line in TRAININGS.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import torch
 
 from algorithms.algorithm import Layer
 from testbed.cell import Cell
-from testbed.errors import LabError, UserError
+from testbed.errors import LabError
 from testbed.recording import RecordedGradients, Recording
 from testbed.workloads import create as create_workload
 from testbed.workloads.gradients import GradientSource, LiveGradients
+from testbed.workloads.outline import VECTOR_PREFIX, outline
 from testbed.workloads.partition import Batches
 
-VECTOR_PREFIX = "vector-"  # `vector-275000`: no model, a vector of 275,000 float32 values
 CONSTANT = 1e-3  # of a constant gradient: no time depends on it, and no number of steps makes it overflow
 
 
@@ -92,24 +92,26 @@ def _live(cell: Cell, recording: str | None, rank: int) -> Training:
 
 
 def _none(cell: Cell, recording: str | None, rank: int) -> Training:
-    """As many samples as one step takes, so that an epoch is a step."""
-    del recording, rank
-    size = vector_size(cell.workload)
+    """A workload's layers, all zero; of `vector-<N>` as many samples as one step takes, so that an epoch is a step."""
+    del recording
+    layers = outline(cell.workload)
+    dataset, samples = "none", cell.network.workers * cell.batch_size
+    if not cell.workload.startswith(VECTOR_PREFIX):
+        dataset, samples = _data(cell.workload) if rank == 0 else (dataset, 0)  # what worker 0 says counts
     return Training(
         source=ConstantGradients(),
-        x=torch.zeros(size),
-        layers=(Layer("vector", 0, size, (size,)),),
-        samples=cell.network.workers * cell.batch_size,
-        dataset="none",
+        x=torch.zeros(layers[-1].stop),
+        layers=layers,
+        samples=samples,
+        dataset=dataset,
     )
 
 
-def vector_size(workload: str) -> int:
-    """How many values the workload `vector-<N>` has; UserError for any other workload."""
-    digits = workload.removeprefix(VECTOR_PREFIX)
-    if digits == workload or not (digits.isascii() and digits.isdigit()) or int(digits) == 0:
-        raise UserError(f"workload {workload!r} trains nothing; without gradients it must be {VECTOR_PREFIX}<values>")
-    return int(digits)
+@functools.cache
+def _data(workload: str) -> tuple[str, int]:
+    """Name and samples of a workload's data set, which is read for that."""
+    created = create_workload(workload)
+    return created.source.name, created.samples
 
 
 TRAININGS: dict[str, Callable[[Cell, str | None, int], Training]] = {

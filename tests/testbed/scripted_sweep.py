@@ -63,7 +63,7 @@ class ScriptedLab:
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
         say(f"prepared for {len(cells)} cells")
 
-    def lane_bytes(self, workers: int) -> int:
+    def lane_bytes(self, workers: int, parameters: int) -> int:
         return workers * 10**9
 
     def provenance(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +27,18 @@ def test_one_lane_a_core_as_far_as_memory_holds_the_largest_cell(scripted: Modul
     assert lanes(None, cells, lab.create, 10**15) == len(os.sched_getaffinity(0))
     assert lanes(None, cells, lab.create, 16 * GB - 1) == 1
     assert lanes(3, cells, lab.create, 24 * GB) == 3
+
+
+def test_memory_grows_with_the_model(cells: list[Cell]) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    class Sizes:
+        def lane_bytes(self, workers: int, parameters: int) -> int:
+            sizes.append((workers, parameters))
+            return 1
+
+    lanes(None, [*cells, replace(cells[0], workload="vgg16")], lambda _: Sizes(), 10)  # type: ignore[arg-type,return-value]
+    assert sorted(sizes) == [(4, 269_722), (4, 14_728_266), (8, 269_722)]
 
 
 @pytest.mark.parametrize("asked", [0, 4])

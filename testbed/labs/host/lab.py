@@ -50,8 +50,9 @@ class HostLab:
             self._facts["gpus"] = list(devices.gpus())
         self._recordings = recordings.ensure(cells, say)
 
-    def lane_bytes(self, workers: int) -> int:
+    def lane_bytes(self, workers: int, parameters: int) -> int:
         """Memory of a session with that many workers."""
+        del parameters
         return SESSION_BYTES + workers * WORKER_BYTES
 
     def provenance(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from testbed.labs.station_process import StationProcess
 
 MEMORY_BASE_BYTES = 1536 << 20  # kernel, session and fork server with torch
 MEMORY_PER_WORKER_BYTES = 160 << 20
+MEMORY_PER_PARAMETER_BYTES = 40  # ten vectors: parameters, gradient, what an algorithm keeps, four while it selects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,12 @@ class GuestFiles:
     spool: Path
 
 
-def memory_bytes(workers: int) -> int:
-    """Memory of a guest with that many workers; pages are taken from the machine only when they are touched."""
-    return MEMORY_BASE_BYTES + workers * MEMORY_PER_WORKER_BYTES
+def memory_bytes(workers: int, parameters: int = 0) -> int:
+    """Memory of a guest with that many workers, each with a model of so many parameters.
+
+    Pages are taken from the machine only when they are touched.
+    """
+    return MEMORY_BASE_BYTES + workers * (MEMORY_PER_WORKER_BYTES + parameters * MEMORY_PER_PARAMETER_BYTES)
 
 
 def memory_folder(needed_bytes: int) -> Path:
@@ -82,8 +86,7 @@ class Guest(StationProcess):
 
     word = "the guest"
 
-    def __init__(self, files: GuestFiles, *, lane: int, run_id: str, workers: int) -> None:
-        memory = memory_bytes(workers)
+    def __init__(self, files: GuestFiles, *, lane: int, run_id: str, memory: int) -> None:
         super().__init__(
             command_line(files, lane=lane, run_id=run_id, memory=memory),
             files.spool / f"guest-{lane}.log",

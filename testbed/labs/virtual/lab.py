@@ -13,6 +13,7 @@ from testbed.labs import captures, native, recordings
 from testbed.labs.lane import Report, StartStation, run_cells
 from testbed.labs.virtual import kernel
 from testbed.labs.virtual.guest import Guest, GuestFiles, memory_bytes
+from testbed.workloads.outline import outline
 
 
 class VirtualLab:
@@ -34,9 +35,9 @@ class VirtualLab:
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)
 
-    def lane_bytes(self, workers: int) -> int:
+    def lane_bytes(self, workers: int, parameters: int) -> int:
         """A guest's memory."""
-        return memory_bytes(workers)
+        return memory_bytes(workers, parameters)
 
     def provenance(self) -> dict[str, Any]:
         """The kernel that was built, and what guests said of themselves."""
@@ -47,11 +48,11 @@ class VirtualLab:
         if not cells:
             return
         linux, helpers = kernel.ensure(_silent), native.ensure()
-        workers = max(cell.network.workers for cell in cells)
+        memory = max(memory_bytes(cell.network.workers, outline(cell.workload)[-1].stop) for cell in cells)
 
         def start_in(spool: Path) -> StartStation:
             files = GuestFiles(kernel=linux, native=helpers, spool=spool)
-            return lambda lane: Guest(files, lane=lane, run_id=clean.run_id_of(spool), workers=workers)
+            return lambda lane: Guest(files, lane=lane, run_id=clean.run_id_of(spool), memory=memory)
 
         run_cells(cells, self._recordings, jobs, start_in, report, stop, self._guest_facts)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,19 +43,48 @@ print(json.dumps([marks, number == again.fileno()]))
 """
 
 
-@pytest.fixture
-def marks(helpers: Path) -> list[int]:
+# How many polls that find nothing return at once, before one sleeps: at first, right after that, and after a send.
+POLLS = """
+import json, resource, select, socket
+one, other = socket.socketpair()
+idle = select.epoll()
+idle.register(one.fileno(), select.EPOLLIN)
+
+def sleeps():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+    idle.poll(0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw > before
+
+def at_once():
+    return next(count for count in range(1000) if sleeps())
+
+first, again = at_once(), at_once()
+one.send(b"x")
+print(json.dumps([first, again, at_once()]))
+"""
+
+
+def said(helpers: Path, program: str) -> list[Any]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, **native.blocking_progress(helpers)},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    found, same_number = json.loads(done.stdout)
+    return list(json.loads(done.stdout))
+
+
+@pytest.fixture
+def marks(helpers: Path) -> list[int]:
+    found, same_number = said(helpers, PROGRAM)
     assert same_number
     return list(found)
+
+
+def test_waits_that_are_over_at_once_do_not_make_the_next_one_sleep(helpers: Path) -> None:
+    assert said(helpers, POLLS) == [16, 0, 16]
 
 
 def test_a_socket_wakes_its_reader_when_the_rest_of_a_message_is_there_however_short(marks: list[int]) -> None:

@@ -59,6 +59,14 @@ def test_a_device_without_a_profile_is_refused_before_anything_starts(
         load(tmp_path, device="./absent.yaml")
 
 
+def test_without_gradients_codes_have_a_fixed_size(tmp_path: Path) -> None:
+    load(tmp_path, gradients="none", codec="qsgd")
+    by_layer = "{name: by-layer, codec: {name: qsgd, coding: elias}}"
+    for codec in ("{name: qsgd, coding: elias}", by_layer):
+        with pytest.raises(UserError, match=r"gradients is none, but the size of what codec .* makes depends on them"):
+            load(tmp_path, gradients="none", codec=codec)
+
+
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "gpus", tuple)
@@ -76,6 +84,7 @@ def test_in_the_host_lab_this_machines_own_device_needs_no_profile(
     ("keys", "words"),
     [
         ({}, "gradients is recorded, but device cuda in lab host computes them for real: set gradients: live"),
+        ({"gradients": "none"}, "gradients is none, but device cuda in lab host computes them for real"),
         ({"gradients": "live", "compute_scale": "2"}, "compute_scale is 2, but device cuda in lab host takes what"),
         (
             {"gradients": "live", "straggler": "{worker: 1, compute: 2}"},

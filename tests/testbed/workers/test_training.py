@@ -5,7 +5,8 @@ import torch
 
 from testbed.cell import Cell, Network
 from testbed.errors import LabError, UserError
-from testbed.workers.training import create_training, vector_size
+from testbed.workers.training import create_training
+from testbed.workloads import create
 
 
 def cell(gradients: str = "none", workload: str = "vector-1000") -> Cell:
@@ -40,10 +41,15 @@ def test_its_gradient_is_constant_and_not_zero():
     assert first.min() == first.max() != 0
 
 
-@pytest.mark.parametrize("workload", ["resnet20", "vector-", "vector-0", "vector--3", "vector-1e3", "vector-²"])
-def test_only_a_vector_goes_without_gradients(workload):
-    with pytest.raises(UserError, match="must be vector-<values>"):
-        vector_size(workload)
+@pytest.mark.data
+def test_a_workload_without_gradients_has_its_layers_and_its_epoch():
+    try:
+        first, other = (create_training(cell(workload="resnet20"), None, rank=rank) for rank in (0, 1))
+    except UserError as error:
+        pytest.skip(str(error))
+    assert first.layers == other.layers == create("resnet20").layers
+    assert first.x.shape == (269_722,)
+    assert first.samples == create("resnet20").samples
 
 
 def test_a_replay_needs_a_recording():

@@ -64,6 +64,10 @@ def test_more_workers_need_more_memory() -> None:
     assert memory_bytes(8) - memory_bytes(7) == guest.MEMORY_PER_WORKER_BYTES
 
 
+def test_larger_models_need_more_memory() -> None:
+    assert memory_bytes(8, 1000) - memory_bytes(8) == 8 * 1000 * guest.MEMORY_PER_PARAMETER_BYTES
+
+
 @pytest.mark.parametrize(
     ("status", "said"), [(None, ""), (0, ""), (-9, "ended by SIGKILL"), (-7, "ended by SIGBUS; its memory file has no")]
 )
