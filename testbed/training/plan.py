@@ -26,11 +26,10 @@ from testbed.training.models import (
 from testbed.training.training_file import NO_LIMIT, TRAINING, Axes, TrainingFile
 from testbed.training.trial import Trial
 from testbed.workers.devices import gpus
-from testbed.workloads.partition import DIRICHLET_ALPHA
+from testbed.workloads.partition import alpha_of
 from testbed.workloads.workload import Recipe
 
 LARGEST_TRAINING: Final = 10_000  # trials: a slip in a list, not a training that anyone waits for
-_DIRICHLET: Final = "dirichlet"
 
 Point = Mapping[str, Any]
 
@@ -93,7 +92,7 @@ def _trial(point: Point) -> Trial:
         batch_size=point["batch_size"],
         epochs=point["epochs"],
         partition=partition.name,
-        alpha=_alpha(partition.name, partition.alpha),
+        alpha=alpha_of(partition.name, partition.alpha),
         seed=point["seeds"],
         rate=point["rate"].resolved(workload.recipe.learning_rate, point["workers"]),
         clip_norm=_clip_norm(point["clip_norm"], workload.recipe),
@@ -114,14 +113,6 @@ def _clip_norm(chosen: float | str | None, recipe: Recipe) -> float | None:
     if chosen is None:
         return recipe.clip_norm
     return None if chosen == NO_LIMIT else float(chosen)
-
-
-def _alpha(partition: str, alpha: float | None) -> float | None:
-    if partition == _DIRICHLET:
-        return DIRICHLET_ALPHA if alpha is None else alpha
-    if alpha is not None:
-        raise UserError(f"partition: alpha is {alpha:g}, but {partition} has none: remove it, or choose {_DIRICHLET}")
-    return None
 
 
 def _require_density_warmup_of_use(points: Sequence[Point], trials: Sequence[Trial]) -> None:

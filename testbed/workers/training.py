@@ -71,12 +71,14 @@ def _recorded(cell: Cell, recording: str | None, rank: int) -> Training:
 
 def _live(cell: Cell, recording: str | None, rank: int) -> Training:
     del recording
-    workload = create_workload(cell.workload, seed=cell.seed)
+    workload = create_workload(cell.workload, seed=cell.seed, options=cell.workload_options)
     batches = Batches(
         workload.dataset,
         workers=cell.network.workers,
         batch_size=cell.batch_size,
         seed=cell.seed,
+        partition=cell.partition,
+        alpha=cell.alpha,
     )
     return Training(
         source=LiveGradients(workload, batches, rank),
