@@ -25,20 +25,23 @@ Catalogue = Callable[[Cell], Cell]
 def installed(cell: Cell) -> Cell:
     """The cell completed by what this installation has. Imports torch, so not at this module's import."""
     from algorithms import registry as algorithms
+    from algorithms import theory
     from algorithms.codecs.codec import create_codec
     from testbed import profiles, workloads
-    from testbed.workloads.partition import alpha_of
+    from testbed.workloads.partition import SHARED, alpha_of
 
     _check_network(cell.network, cell.schedule)
     _check_graph(cell.graph, cell.network.workers)
     workload = workloads.create(cell.workload, options=cell.workload_options)
-    codec = create_codec(cell.codec, cell.codec_options)
+    options = algorithms.options(cell.algorithm, cell.algorithm_options)
+    samples = None if cell.partition == SHARED else cell.batch_size
+    codec = create_codec(cell.codec, theory.resolved(cell.codec_options, cell.algorithm, options, samples))
     completed = dataclasses.replace(
         cell,
         device=profiles.absolute(cell.device),
         workload_options=workload.options.model_dump(exclude_defaults=True),
         alpha=alpha_of(cell.partition, cell.alpha),
-        algorithm_options=algorithms.options(cell.algorithm, cell.algorithm_options).model_dump(),
+        algorithm_options=options.model_dump(),
         codec_options=codec.options.model_dump(),
     )
     _check_partition(completed.partition, completed.workload, json.dumps(completed.workload_options, sort_keys=True))

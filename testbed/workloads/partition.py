@@ -100,13 +100,14 @@ def shared_streams(deal: Deal) -> Indices:
     return ((starts + steps) % deal.samples).reshape(deal.workers, -1)
 
 
+SHARED = "shared"
 PARTITIONS: dict[str, Partition] = {
     "partitioned": partitioned,
-    "shared": shared,
+    SHARED: shared,
     "sorted": by_label,
     "dirichlet": dirichlet,
 }
-STREAMS: dict[str, Partition] = {"partitioned": streams, "shared": shared_streams}  # of consecutive samples
+STREAMS: dict[str, Partition] = {"partitioned": streams, SHARED: shared_streams}  # of consecutive samples
 
 
 OF_CLASSES = ("sorted", "dirichlet")  # by the samples' classes, which not every data set has

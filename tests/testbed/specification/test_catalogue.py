@@ -29,6 +29,20 @@ def test_options_are_completed_so_that_equal_cells_are_one(tmp_path: Path) -> No
     assert cell.codec_options["bits"] == 8
 
 
+def test_theory_says_how_fine_codes_are(tmp_path: Path) -> None:
+    """1 on shared data; on partitioned data 1/m, and 1/(m p) for pqasgd."""
+    codec = "{name: qsgd, q: theory}"
+    algorithms = f"[{{name: qsgd, codec: {codec}}}, {{name: pqasgd, period: 4, codec: {codec}}}]"
+    plan = load(tmp_path, algorithm=algorithms, batch_size="32", partition="[shared, partitioned]")
+    found = {(cell.algorithm, cell.partition): cell.codec_options["q"] for cell in plan.cells}
+    assert found == {
+        ("qsgd", "shared"): 1.0,
+        ("qsgd", "partitioned"): 1 / 32,
+        ("pqasgd", "shared"): 1.0,
+        ("pqasgd", "partitioned"): 1 / 128,
+    }
+
+
 def test_completed_options_are_options_again(tmp_path: Path) -> None:
     codecs = "{name: qsgd, q: 1.0}", "{name: topk, k: 5}", "topk", "{name: by-layer, rest: {name: topk, density: 0.1}}"
     for cell in load(tmp_path, codec=f"[{', '.join(codecs)}]").cells:
@@ -143,6 +157,7 @@ def test_a_profile_must_know_the_workload_and_the_codec(tmp_path: Path) -> None:
         ({"algorithm": "{name: allreduce, momentun: 0.9}"}, "did you mean momentum?"),
         ({"codec": "qsgdd"}, "codec is 'qsgdd'"),
         ({"codec": "{name: qsgd, bits: 0}"}, "bits"),
+        ({"algorithm": "naive", "codec": "{name: qsgd, q: theory}"}, "q is theory, but algorithm naive has no theory"),
         ({"graph": "rign"}, "graph is 'rign'"),
         ({"workload": "resnet21"}, "workload is 'resnet21'"),
         ({"workload": "{name: resnet20, statistic: local}"}, "workload resnet20: option statistic is 'local'"),
