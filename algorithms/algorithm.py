@@ -218,6 +218,15 @@ class Algorithm(ABC):
         del t
         return None
 
+    @classmethod
+    def theory_q(cls, options: Any, samples: int | None) -> float | None:
+        """The noise q = alpha^2 of codes with which it converges as fast as without; None where no theory names one.
+
+        `samples`: m of a worker's batch of partitioned data; None where all workers draw from the same data.
+        """
+        del options, samples
+        return None
+
     def advice(self) -> tuple[str, ...]:
         """Sentences on what in this combination theory does not cover; nothing here stops a run."""
         return ()

@@ -19,6 +19,12 @@ class Allreduce(Centralized):
     name = "allreduce"
     Options = AveragingOptions
 
+    @classmethod
+    def theory_q(cls, options: AveragingOptions, samples: int | None) -> float:
+        """1 on shared data, 1/m on partitioned data: Jiang & Agrawal 2018, section 3.3."""
+        del options
+        return 1.0 / (samples or 1)
+
     def create_aggregation(self, options: AveragingOptions) -> Aggregation:
         """As the options say."""
         return create_aggregation(self.name, self.worker, self.coder, options)

@@ -41,6 +41,11 @@ class Pqasgd(Algorithm):
         self.last: Tensor | None = None  # filled from x in the first step: all start from one x
         self._change = torch.empty(worker.parameters, device=worker.device)
 
+    @classmethod
+    def theory_q(cls, options: PqasgdOptions, samples: int | None) -> float:
+        """1 on shared data, 1/(m p) on partitioned data: Jiang & Agrawal 2018, section 4."""
+        return 1.0 if samples is None else 1.0 / (samples * options.period)
+
     def step(self, x: Tensor, gradient: Tensor, t: int, rate: float) -> Step:
         """Descend; every p-th step, average the coded changes."""
         self._coder.begin(t, gradient)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from algorithms.algorithm import ALGORITHMS, Worker
 from algorithms.allreduce import Allreduce
 from algorithms.averaging import AveragingOptions
@@ -29,13 +27,5 @@ class Qsgd(Allreduce):
             return ()
         return (
             f"qsgd converges as fast as SGD for q <= 1 on shared data, 1/m on partitioned data with m samples to a "
-            f"batch, but its codec guarantees only {q:.3g}; use more levels or smaller buckets",
+            f"batch, but its codec guarantees only {q:.3g}; use more levels, smaller buckets, or q: theory",
         )
-
-
-def levels_for(parameters: int, samples: int = 1, period: int = 1) -> int:
-    """s with q = 1 / (m p) for a vector with one l2 norm: sqrt(m p N) / 2 (Jiang & Agrawal 2018, sections 3.3 and 4).
-
-    Shared data: m = 1. Partitioned: m samples to a worker's batch, and p of pqasgd.
-    """
-    return math.ceil(math.sqrt(samples * period * parameters) / 2)

@@ -21,6 +21,9 @@ SETTING = ("lab", "topology", "workers", "workload", "device", "compute_scale")
 # Columns that make a setting only where cells that are otherwise equal differ in them.
 EXTRA_SETTING = (
     "containers",
+    "workload_options",
+    "partition",
+    "alpha",
     "batch_size",
     "arity",
     "trunk_bit_per_s",
@@ -250,7 +253,7 @@ def _distinguishing(rows: pd.DataFrame) -> list[str]:
 def phrase(key: str, value: Any) -> str:
     """A setting in words: `star`, `8 workers`, `batch 128`, `no straggler`, `schedule 3 s: 10 Mbit/s and 2 more`."""
     if value == "none":
-        return f"no {key}"
+        return f"no {key.replace('_', ' ')}"
     if key == "schedule":
         first, *more = value.split("; ")
         value = f"{first} and {len(more)} more" if more else first

@@ -83,7 +83,10 @@ class Steps:
 
 # Keys that are younger than the first runs. At these values they are no part of a cell's identity, so that results of
 # before they were there keep their names.
-_YOUNGER: Final[Mapping[str, Any]] = {"slow_worker": None, "schedule": [], "containers": None, "capture": False}
+_YOUNGER: Final[Mapping[str, Any]] = {
+    "slow_worker": None, "schedule": [], "containers": None, "capture": False,
+    "workload_options": {}, "partition": "partitioned", "alpha": None,
+}  # fmt: skip
 _YOUNGER_OF_NETWORK: Final[Mapping[str, Any]] = {"own_links": []}
 
 
@@ -143,6 +146,9 @@ class Cell:
     schedule: tuple[Change, ...] = ()  # in the order of time; the same in every repetition
     containers: Containers | None = None  # of the host lab; None: processes in network namespaces
     capture: bool = False  # whether a pcap file is kept of every link
+    workload_options: Mapping[str, Any] = field(default_factory=dict)  # those that are not the defaults
+    partition: str = "partitioned"  # who sees which samples
+    alpha: float | None = None  # of partition dirichlet
 
     def to_json(self) -> dict[str, Any]:
         """The cell as plain JSON values; `from_json` restores an equal cell."""

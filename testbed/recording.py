@@ -46,6 +46,7 @@ RECIPE_VERSION = 1
 _COMMIT_STEPS = 5  # an interruption loses at most these
 _FLOAT_BYTES = 4
 _MANIFEST = "recording.json"
+PARTITIONED = "partitioned"
 
 Say = Callable[[str], None]
 Vector = npt.NDArray[np.float32]
@@ -122,7 +123,17 @@ class RecordedGradients:
         return self._recording.loss(self._worker, step)
 
 
-def ensure(workload: Workload | str, *, batch_size: int, workers: int, steps: int, seed: int, say: Say) -> Recording:
+def ensure(
+    workload: Workload | str,
+    *,
+    batch_size: int,
+    workers: int,
+    steps: int,
+    seed: int,
+    say: Say,
+    partition: str = PARTITIONED,
+    alpha: float | None = None,
+) -> Recording:
     """The recording of at least `steps` steps: found in the cache, continued, or made.
 
     Args:
@@ -132,6 +143,8 @@ def ensure(workload: Workload | str, *, batch_size: int, workers: int, steps: in
         steps: the steps that will be read.
         seed: of the order of samples.
         say: told what is going on and how long it will take.
+        partition: who sees which samples.
+        alpha: of partition dirichlet.
 
     Raises:
         UserError: no data set, or no room on the disk.
@@ -139,7 +152,7 @@ def ensure(workload: Workload | str, *, batch_size: int, workers: int, steps: in
     """
     if isinstance(workload, str):
         workload = create(workload, seed=seed)
-    identity = _identity(workload, batch_size, workers, seed)
+    identity = _identity(workload, batch_size, workers, seed) | _deal(partition, alpha)
     folder = cache_folder() / "recordings" / content_key(json.dumps(identity, sort_keys=True))
     if _steps(folder) < steps:
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,6 +178,11 @@ def _identity(workload: Workload, batch_size: int, workers: int, seed: int) -> d
     }
 
 
+def _deal(partition: str, alpha: float | None) -> dict[str, Any]:
+    """What is added to the identity where data are not partitioned as those of the first recordings were."""
+    return {} if partition == PARTITIONED else {"partition": partition, "alpha": alpha}
+
+
 def _record(workload: Workload, identity: dict[str, Any], folder: Path, steps: int, say: Say) -> None:
     _require_room(folder, (steps - _steps(folder)) * identity["workers"] * workload.parameters * _FLOAT_BYTES)
     batches = Batches(
@@ -172,6 +190,8 @@ def _record(workload: Workload, identity: dict[str, Any], folder: Path, steps: i
         workers=identity["workers"],
         batch_size=identity["batch_size"],
         seed=identity["seed"],
+        partition=identity.get("partition", PARTITIONED),
+        alpha=identity.get("alpha"),
     )
     try:
         with SynchronousTraining(workload, batches, identity["workers"]) as training:
@@ -220,15 +240,18 @@ def _commit(training: SynchronousTraining, identity: dict[str, Any], folder: Pat
     steps = len(losses)
     with _checkpoint(folder, steps).open("wb") as file:
         np.savez(file, **training.checkpoint())
-    manifest = identity | {
-        "steps": steps,
-        "samples": training.workload.samples,
-        "parameters": training.workload.parameters,
-        "partition": "partitioned",
-        "torch": torch.__version__,
-        "layers": [dataclasses.asdict(layer) for layer in training.workload.layers],
-        "losses": losses,
-    }
+    manifest = (
+        {"partition": PARTITIONED}
+        | identity
+        | {
+            "steps": steps,
+            "samples": training.workload.samples,
+            "parameters": training.workload.parameters,
+            "torch": torch.__version__,
+            "layers": [dataclasses.asdict(layer) for layer in training.workload.layers],
+            "losses": losses,
+        }
+    )
     unfinished = folder / f"{_MANIFEST}.unfinished"
     unfinished.write_text(json.dumps(manifest))
     unfinished.replace(folder / _MANIFEST)

@@ -50,7 +50,8 @@ class QsgdOptions(Options):
     levels: Annotated[int, Field(ge=1, le=MOST_LEVELS)] | None = None
     """s itself."""
     q: Annotated[float, Field(gt=0)] | None = None
-    """The least s whose noise is alpha^2 <= q for certain: see `levels_for`."""
+    """The least s whose noise is alpha^2 <= q for certain: see `levels_for`. Files can say `theory`: what the
+    algorithm's own asks for, a number by the time that it is here (`algorithms.theory`)."""
     norm: Literal["max", "l2"] = "max"
     """What is divided into s levels. The maximum is never above the l2 norm: its steps are never coarser.
 

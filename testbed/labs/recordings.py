@@ -15,18 +15,20 @@ def ensure(cells: Sequence[Cell], say: Callable[[str], None]) -> dict[str, str]:
     for cell in cells:
         if cell.gradients == "recorded":
             made = recording.ensure(
-                workload=cell.workload,
+                workload=_workload(cell),
                 batch_size=cell.batch_size,
                 workers=cell.network.workers,
                 steps=steps_needed(
-                    steps_of(cell, _samples(cell) if cell.full_epoch else 0), afresh=bool(cell.schedule)
+                    steps_of(cell, _workload(cell).samples if cell.full_epoch else 0), afresh=bool(cell.schedule)
                 ),
                 seed=cell.seed,
+                partition=cell.partition,
+                alpha=cell.alpha,
                 say=say,
             )
             folders[cell.id] = str(made.folder)
     return folders
 
 
-def _samples(cell: Cell) -> int:
-    return workloads.create(cell.workload, seed=cell.seed).samples
+def _workload(cell: Cell) -> workloads.Workload:
+    return workloads.create(cell.workload, seed=cell.seed, options=cell.workload_options)

@@ -28,7 +28,7 @@ from testbed.specification.wording import describe_schedule, describe_straggler
 
 PARTS: Final = ("step", "compute", "encode", "communicate", "decode", "apply")
 FORMATS: Final = ("csv", "parquet", "markdown")
-NONE: Final = "none"  # no straggler, no schedule
+NONE: Final = "none"  # no straggler, no schedule, no options of the workload
 # Columns of numbers, which a row without a result leaves empty (nan).
 _NUMBERS: Final = (
     "steps_measured",
@@ -90,7 +90,7 @@ def _declared(cell: Cell) -> dict[str, Any]:
         key: json.dumps(own[key], sort_keys=True) if own[key] else "" for key in ("algorithm_options", "codec_options")
     }
     same = ("algorithm", "codec", "graph", "workload", "batch_size", "device", "compute_scale", "gradients",
-            "full_epoch", "seed", "capture")  # fmt: skip
+            "full_epoch", "seed", "capture", "partition", "alpha")  # fmt: skip
     slow = {"straggler": describe_straggler(cell) or NONE, "schedule": describe_schedule(cell.schedule) or NONE}
     return {
         "cell": cell.id,
@@ -98,6 +98,7 @@ def _declared(cell: Cell) -> dict[str, Any]:
         "containers": NONE if cell.containers is None else cell.containers.words,
         **network,
         **{key: own[key] for key in same},
+        "workload_options": json.dumps(own["workload_options"], sort_keys=True) if own["workload_options"] else NONE,
         **options,
         **slow,
     }

@@ -8,8 +8,8 @@ not go together.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -25,19 +25,26 @@ Catalogue = Callable[[Cell], Cell]
 def installed(cell: Cell) -> Cell:
     """The cell completed by what this installation has. Imports torch, so not at this module's import."""
     from algorithms import registry as algorithms
+    from algorithms import theory
     from algorithms.codecs.codec import create_codec
     from testbed import profiles, workloads
+    from testbed.workloads.partition import SHARED, alpha_of
 
     _check_network(cell.network, cell.schedule)
     _check_graph(cell.graph, cell.network.workers)
-    _check_name("workload", cell.workload, workloads.names())
-    codec = create_codec(cell.codec, cell.codec_options)
+    workload = workloads.create(cell.workload, options=cell.workload_options)
+    options = algorithms.options(cell.algorithm, cell.algorithm_options)
+    samples = None if cell.partition == SHARED else cell.batch_size
+    codec = create_codec(cell.codec, theory.resolved(cell.codec_options, cell.algorithm, options, samples))
     completed = dataclasses.replace(
         cell,
         device=profiles.absolute(cell.device),
-        algorithm_options=algorithms.options(cell.algorithm, cell.algorithm_options).model_dump(),
+        workload_options=workload.options.model_dump(exclude_defaults=True),
+        alpha=alpha_of(cell.partition, cell.alpha),
+        algorithm_options=options.model_dump(),
         codec_options=codec.options.model_dump(),
     )
+    _check_partition(completed.partition, completed.workload, json.dumps(completed.workload_options, sort_keys=True))
     if completed.gradients == "none":
         _check_constant(completed, codec)
     if completed.computes_here:
@@ -65,10 +72,30 @@ def _check_graph(name: str, workers: int) -> None:
     create_graph(name, workers)
 
 
+@cache
+def _check_partition(name: str, workload: str, options: str) -> None:
+    """The partition is one that the workload's data can have; they are read only where that depends on them."""
+    from testbed import workloads
+    from testbed.workloads.partition import OF_CLASSES, Batches, require_known
+
+    require_known(name)
+    if name in OF_CLASSES:
+        dataset = workloads.create(workload, options=json.loads(options)).dataset
+        Batches(dataset, workers=1, batch_size=1, seed=1, partition=name)
+
+
 def _check_profile(cell: Cell, codec: Codec) -> None:
     """The device has a profile, which says how long the cell's workload and codec take."""
+    from testbed.workloads.workload import TIMELESS
+
     profile = _profile(cell.device)
     profile.compute_of(cell.workload)
+    for option, value in cell.workload_options.items():
+        if option not in TIMELESS:
+            raise ValueError(
+                f"workload {cell.workload}: option {option} is {value!r}, but device {cell.device} says how long the "
+                "default model takes: leave it out, or compute for real, with lab: host and device: cpu"
+            )
     for charge in codec.charges(0):
         profile.codec_of(charge.name)
 
@@ -113,10 +140,3 @@ def _profile(device: str) -> Profile:
     from testbed import profiles
 
     return profiles.load(device)
-
-
-def _check_name(key: str, name: str, known: Sequence[str]) -> None:
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        remedy = f"did you mean {near[0]}?" if near else "choose one of those"
-        raise ValueError(f"{key} is {name!r}, must be one of {', '.join(known)}; {remedy}")

@@ -18,6 +18,8 @@ from pydantic_core import CoreSchema, core_schema
 from testbed.cell import Containers, Steps
 from testbed.specification.values import Size
 
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+
 LEAST_CPUS: Final = 0.01  # the least that Docker takes
 LEAST_MEMORY_BYTES: Final = 256 * 2**20  # Python with torch
 CONTRACT: Final = Steps()  # the measurement contract's minima are the defaults
@@ -69,6 +71,17 @@ class CodecChoice(WithOptions):
     """`fp32`, or `{name: qsgd, bits: 8}`."""
 
 
+class WorkloadChoice(WithOptions):
+    """`resnet20`, or `{name: resnet20, statistics: local, samples: 5000}`."""
+
+
+class PartitionChoice(Strict):
+    """`partitioned`, or `{name: dirichlet, alpha: 0.3}`."""
+
+    name: str
+    alpha: Positive | None = Field(None, description="of dirichlet: how alike workers are; default: 0.5")
+
+
 Codec = Annotated[CodecChoice, NameAlone()]
 
 
@@ -80,6 +93,8 @@ class AlgorithmChoice(WithOptions):
 
 Topology = Annotated[TopologyChoice, NameAlone()]
 Algorithm = Annotated[AlgorithmChoice, NameAlone()]
+Workload = Annotated[WorkloadChoice, NameAlone()]
+Partition = Annotated[PartitionChoice, NameAlone()]
 
 
 class ContainersChoice(Strict):

@@ -15,7 +15,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from testbed.errors import UserError
-from testbed.specification.choices import ContainersChoice, StepsChoice, Strict, TopologyChoice
+from testbed.specification.choices import ContainersChoice, PartitionChoice, StepsChoice, Strict, TopologyChoice
 from testbed.specification.dynamics import ChangeChoice, StragglerChoice
 from testbed.specification.sweep_file import Block, SweepFile
 
@@ -66,6 +66,7 @@ SWEEP: Final = Kind(
     block=Block,
     nested={
         "containers": ContainersChoice,
+        "partition": PartitionChoice,
         "steps": StepsChoice,
         "topology": TopologyChoice,
         "straggler": StragglerChoice,

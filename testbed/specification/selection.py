@@ -9,7 +9,14 @@ from typing import Any, Final
 
 from testbed.cell import Cell
 from testbed.errors import UserError
-from testbed.specification.choices import AlgorithmChoice, CodecChoice, ContainersChoice, TopologyChoice
+from testbed.specification.choices import (
+    AlgorithmChoice,
+    CodecChoice,
+    ContainersChoice,
+    PartitionChoice,
+    TopologyChoice,
+    WorkloadChoice,
+)
 from testbed.specification.dynamics import StragglerChoice
 from testbed.specification.reading import parse_block, parse_yaml
 from testbed.specification.sweep_file import Axes
@@ -27,6 +34,15 @@ def _algorithm(wanted: AlgorithmChoice, cell: Cell) -> bool:
 
 def _codec(wanted: CodecChoice, cell: Cell) -> bool:
     return wanted.name == cell.codec and wanted.options.items() <= dict(cell.codec_options).items()
+
+
+def _workload(wanted: WorkloadChoice, cell: Cell) -> bool:
+    return wanted.name == cell.workload and wanted.options.items() <= dict(cell.workload_options).items()
+
+
+def _partition(wanted: PartitionChoice, cell: Cell) -> bool:
+    """By name, and by alpha where that is given."""
+    return wanted.name == cell.partition and wanted.alpha in (None, cell.alpha)
 
 
 def _straggler(wanted: StragglerChoice | None, cell: Cell) -> bool:
@@ -59,6 +75,8 @@ _MATCHES: Final[Mapping[str, Callable[[Any, Cell], bool]]] = {
     "slow_start_after_idle": lambda wanted, cell: bool(wanted == cell.network.slow_start_after_idle),
     "algorithm": _algorithm,
     "codec": _codec,
+    "workload": _workload,
+    "partition": _partition,
     "straggler": _straggler,
     "steps": lambda wanted, cell: bool(wanted.resolved() == cell.steps),
 }

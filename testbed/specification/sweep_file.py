@@ -11,9 +11,11 @@ from testbed.specification.choices import (
     Codec,
     ContainersChoice,
     ContainersOrName,
+    Partition,
     StepsChoice,
     Strict,
     Topology,
+    Workload,
 )
 from testbed.specification.dynamics import Schedule, Straggler
 from testbed.specification.values import Axis, Jitter, Latency, Loss, Queue, QueueLimit, Rate
@@ -52,8 +54,15 @@ class Axes(Strict):
         [{"name": "fp32"}], validate_default=True, description="of the algorithms that name none themselves"
     )
     graph: Axis[str] = Field(["ring"], description="who averages with whom in a decentralized algorithm")
-    workload: Axis[str] = Field(["resnet20"], description="a model with its data set")
+    workload: Axis[Workload] = Field(
+        [{"name": "resnet20"}], validate_default=True, description="a model with its data set; its options beside"
+    )
     batch_size: Axis[Annotated[StrictInt, Field(ge=1)]] = Field([128], description="per worker")
+    partition: Axis[Partition] = Field(
+        [{"name": "partitioned"}],
+        validate_default=True,
+        description="who sees which samples: partitioned, shared, sorted, or dirichlet with its alpha",
+    )
     device: Axis[str] = Field(
         ["k80"], description="the profile that says how long compute takes; in lab host, cpu and cuda compute for real"
     )

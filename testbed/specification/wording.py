@@ -19,6 +19,9 @@ def describe(cell: Cell) -> str:
         format_time(network.latency_s),
         f"{cell.algorithm} {cell.codec}",
     ]
+    words += [f"{key} {value}" for key, value in cell.workload_options.items()]
+    if cell.partition != "partitioned":
+        words.append(cell.partition if cell.alpha is None else f"{cell.partition} {cell.alpha:g}")
     if cell.containers is not None:
         words.append(f"containers {cell.containers.words}")
     if cell.compute_scale != 1:

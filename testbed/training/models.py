@@ -17,7 +17,7 @@ from algorithms.graphs import create_graph
 from testbed.training.trial import Trial
 from testbed.workloads import Workload
 from testbed.workloads import create as create_workload
-from testbed.workloads.partition import DIRICHLET_ALPHA, Batches
+from testbed.workloads.partition import Batches
 from testbed.workloads.workload import Recipe
 
 WARMUP = "warmup_densities"  # the option of algorithms that can begin denser
@@ -55,7 +55,7 @@ def batches_of(trial: Trial, workload: Workload) -> Batches:
         batch_size=trial.batch_size,
         seed=trial.seed,
         partition=trial.partition,
-        alpha=DIRICHLET_ALPHA if trial.alpha is None else trial.alpha,
+        alpha=trial.alpha,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import torch
 
-from algorithms import registry
+from algorithms import registry, theory
 from algorithms.codecs.codec import create_codec
 from testbed.errors import UserError
 from testbed.specification.reading import parse, read_text
@@ -26,11 +26,10 @@ from testbed.training.models import (
 from testbed.training.training_file import NO_LIMIT, TRAINING, Axes, TrainingFile
 from testbed.training.trial import Trial
 from testbed.workers.devices import gpus
-from testbed.workloads.partition import DIRICHLET_ALPHA
+from testbed.workloads.partition import SHARED, alpha_of
 from testbed.workloads.workload import Recipe
 
 LARGEST_TRAINING: Final = 10_000  # trials: a slip in a list, not a training that anyone waits for
-_DIRICHLET: Final = "dirichlet"
 
 Point = Mapping[str, Any]
 
@@ -80,20 +79,22 @@ def _trial(point: Point) -> Trial:
     algorithm, partition = point["algorithm"], point["partition"]
     codec = algorithm.codec or point["codec"]
     workload = prototype(point["workload"].name, point["workload"].options)
-    options = _descent(point, workload.recipe) | algorithm.options
+    options = registry.options(algorithm.name, _descent(point, workload.recipe) | algorithm.options)
+    samples = None if partition.name == SHARED else point["batch_size"]
+    codec_options = theory.resolved(codec.options, algorithm.name, options, samples)
     return Trial(
         workload=workload.name,
         workload_options=workload.options.model_dump(exclude_defaults=True),
         algorithm=algorithm.name,
-        algorithm_options=registry.options(algorithm.name, options).model_dump(),
+        algorithm_options=options.model_dump(),
         codec=codec.name,
-        codec_options=create_codec(codec.name, codec.options).options.model_dump(),
+        codec_options=create_codec(codec.name, codec_options).options.model_dump(),
         graph=point["graph"],
         workers=point["workers"],
         batch_size=point["batch_size"],
         epochs=point["epochs"],
         partition=partition.name,
-        alpha=_alpha(partition.name, partition.alpha),
+        alpha=alpha_of(partition.name, partition.alpha),
         seed=point["seeds"],
         rate=point["rate"].resolved(workload.recipe.learning_rate, point["workers"]),
         clip_norm=_clip_norm(point["clip_norm"], workload.recipe),
@@ -114,14 +115,6 @@ def _clip_norm(chosen: float | str | None, recipe: Recipe) -> float | None:
     if chosen is None:
         return recipe.clip_norm
     return None if chosen == NO_LIMIT else float(chosen)
-
-
-def _alpha(partition: str, alpha: float | None) -> float | None:
-    if partition == _DIRICHLET:
-        return DIRICHLET_ALPHA if alpha is None else alpha
-    if alpha is not None:
-        raise UserError(f"partition: alpha is {alpha:g}, but {partition} has none: remove it, or choose {_DIRICHLET}")
-    return None
 
 
 def _require_density_warmup_of_use(points: Sequence[Point], trials: Sequence[Trial]) -> None:

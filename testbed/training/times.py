@@ -6,7 +6,7 @@ step holds for a data set of any size, so that an epoch of a trial takes its own
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -17,6 +17,7 @@ from testbed.errors import UserError
 from testbed.results.run_folder import RunFolder
 from testbed.specification import select
 from testbed.training.trial import Trial
+from testbed.workloads.workload import TIMELESS as TIMELESS_OF_WORKLOADS
 
 # Options that no time depends on, or only that of the first epochs.
 TIMELESS: Final = frozenset({"momentum", "weight_decay", "warmup_steps", "warmup_densities"})
@@ -83,8 +84,12 @@ def _differences(trial: Trial, cell: Cell) -> list[str]:
     """The keys in which a cell is not the trial, of those that its time depends on."""
     pairs: dict[str, tuple[object, object]] = {
         "workload": (trial.workload, cell.workload),
+        "workload's options": (
+            _timely(trial.workload_options, TIMELESS_OF_WORKLOADS),
+            _timely(cell.workload_options, TIMELESS_OF_WORKLOADS),
+        ),
         "algorithm": (trial.algorithm, cell.algorithm),
-        "algorithm's options": (_timely(trial.algorithm_options), _timely(cell.algorithm_options)),
+        "algorithm's options": (_timely(trial.algorithm_options, TIMELESS), _timely(cell.algorithm_options, TIMELESS)),
         "codec": (trial.codec, cell.codec),
         "codec's options": (dict(trial.codec_options), dict(cell.codec_options)),
         "workers": (trial.workers, cell.network.workers),
@@ -95,5 +100,5 @@ def _differences(trial: Trial, cell: Cell) -> list[str]:
     return [key for key, (own, others) in pairs.items() if own != others]
 
 
-def _timely(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in TIMELESS}
+def _timely(options: Mapping[str, Any], timeless: Set[str]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key not in timeless}

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictInt
 
-from testbed.specification.choices import Algorithm, Codec, NameAlone, Strict, WithOptions
+from testbed.specification.choices import (
+    Algorithm,
+    Codec,
+    Partition,
+    PartitionChoice,
+    Positive,
+    Strict,
+    Workload,
+)
 from testbed.specification.reading import Kind
 from testbed.specification.values import Axis
 from testbed.training.rate import RateSchedule, Shape
@@ -18,7 +26,6 @@ NO_LIMIT: Final = "none"
 OF_WORKERS: Final = "rate/workers"
 
 _Count = Annotated[StrictInt, Field(ge=1)]
-_Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 _Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
 
 
@@ -32,17 +39,6 @@ def _positive_or(word: str) -> PlainValidator:
         raise ValueError(f"{value!r} is neither `{word}` nor a number above 0: write one of them")
 
     return PlainValidator(check)
-
-
-class WorkloadChoice(WithOptions):
-    """`resnet20`, or `{name: resnet20, statistics: local, samples: 5000}`."""
-
-
-class PartitionChoice(Strict):
-    """`partitioned`, or `{name: dirichlet, alpha: 0.3}`."""
-
-    name: str
-    alpha: _Positive | None = Field(None, description="of dirichlet: how alike workers are; default: 0.5")
 
 
 class WarmupChoice(Strict):
@@ -72,7 +68,7 @@ class DropsChoice(Strict):
 class RateChoice(Strict):
     """`0.1`, or `{initial: 0.1, for_workers: 4, warmup: {epochs: 5}, drops: {after: [110]}}`."""
 
-    initial: _Positive | None = Field(None, description="default: that of the workload's recipe")
+    initial: Positive | None = Field(None, description="default: that of the workload's recipe")
     for_workers: _Count | None = Field(
         None, description="the linear scaling rule: initial is for so many workers, and in proportion for others"
     )
@@ -111,7 +107,7 @@ _Densities = Annotated[list[Annotated[float, Field(strict=True, gt=0, le=1)]], A
 class Axes(Strict):
     """The keys that may be lists. A file's trials are the product of all their values."""
 
-    workload: Axis[Annotated[WorkloadChoice, NameAlone()]] = Field(
+    workload: Axis[Workload] = Field(
         [{"name": "resnet20"}], validate_default=True, description="a model with its data set; its options beside"
     )
     algorithm: Axis[Algorithm] = Field([], description="a name, or a mapping with name, codec and options")
@@ -122,7 +118,7 @@ class Axes(Strict):
     workers: Axis[StrictInt] = Field([8], description="model replicas, at least 2")
     batch_size: Axis[_Count] = Field([128], description="per worker")
     epochs: Axis[_Count] = Field([], description="passes over the training data")
-    partition: Axis[Annotated[PartitionChoice, NameAlone()]] = Field(
+    partition: Axis[Partition] = Field(
         [{"name": "partitioned"}],
         validate_default=True,
         description="partitioned, shared, sorted, or dirichlet with its alpha",
@@ -139,7 +135,7 @@ class Axes(Strict):
         [], validate_default=True, description="densities of the first epochs, in algorithms that have them: one list"
     )
     evaluate_every: Axis[_Count] = Field([1], description="epochs from one evaluation to the next; the last has one")
-    divergence: Axis[_Positive] = Field(
+    divergence: Axis[Positive] = Field(
         [DIVERGENCE], description="times the first step's loss: above it a training has diverged, and ends"
     )
     device: Axis[Literal["cpu", "cuda"]] = Field(["cpu"], description="of this machine, that computes")

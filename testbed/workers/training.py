@@ -75,12 +75,14 @@ def _recorded(cell: Cell, recording: str | None, rank: int) -> Training:
 
 def _live(cell: Cell, recording: str | None, rank: int) -> Training:
     del recording
-    workload = create_workload(cell.workload, seed=cell.seed)
+    workload = create_workload(cell.workload, seed=cell.seed, options=cell.workload_options)
     batches = Batches(
         workload.dataset,
         workers=cell.network.workers,
         batch_size=cell.batch_size,
         seed=cell.seed,
+        partition=cell.partition,
+        alpha=cell.alpha,
     )
     return Training(
         source=LiveGradients(workload, batches, rank),
@@ -97,7 +99,7 @@ def _none(cell: Cell, recording: str | None, rank: int) -> Training:
     layers = outline(cell.workload)
     dataset, samples = "none", cell.network.workers * cell.batch_size
     if not cell.workload.startswith(VECTOR_PREFIX):
-        dataset, samples = _data(cell.workload) if rank == 0 else (dataset, 0)  # what worker 0 says counts
+        dataset, samples = _data(cell) if rank == 0 else (dataset, 0)  # what worker 0 says counts
     return Training(
         source=ConstantGradients(),
         x=torch.zeros(layers[-1].stop),
@@ -107,10 +109,9 @@ def _none(cell: Cell, recording: str | None, rank: int) -> Training:
     )
 
 
-@functools.cache
-def _data(workload: str) -> tuple[str, int]:
+def _data(cell: Cell) -> tuple[str, int]:
     """Name and samples of a workload's data set, which is read for that."""
-    created = create_workload(workload)
+    created = create_workload(cell.workload, options=cell.workload_options)
     return created.source.name, created.samples
 
 

@@ -65,7 +65,7 @@ def by_label(deal: Deal) -> Indices:
 
     Tang 2018 and others call it unshuffled data. A worker shuffles its own part every epoch.
     """
-    labels = _labels(deal, "sorted")
+    labels = _labels(deal)
     order = np.random.default_rng(deal.seed).permutation(deal.samples)
     order = order[np.argsort(labels[order], kind="stable")]
     parts = np.array_split(order, deal.workers)
@@ -78,7 +78,7 @@ def dirichlet(deal: Deal) -> Indices:
     Hsu et al. 2019, arXiv:1909.06335, section 3.1. Each sample goes to one worker, for good: who comes last, in
     a random order, takes what is left. A worker shuffles its own part every epoch.
     """
-    parts = _mixtures(_labels(deal, "dirichlet"), deal.workers, deal.alpha, np.random.default_rng(deal.seed))
+    parts = _mixtures(_labels(deal), deal.workers, deal.alpha, np.random.default_rng(deal.seed))
     return np.stack([_shuffled(part, deal, worker) for worker, part in enumerate(parts)])
 
 
@@ -100,13 +100,26 @@ def shared_streams(deal: Deal) -> Indices:
     return ((starts + steps) % deal.samples).reshape(deal.workers, -1)
 
 
+SHARED = "shared"
 PARTITIONS: dict[str, Partition] = {
     "partitioned": partitioned,
-    "shared": shared,
+    SHARED: shared,
     "sorted": by_label,
     "dirichlet": dirichlet,
 }
-STREAMS: dict[str, Partition] = {"partitioned": streams, "shared": shared_streams}  # of consecutive samples
+STREAMS: dict[str, Partition] = {"partitioned": streams, SHARED: shared_streams}  # of consecutive samples
+
+
+OF_CLASSES = ("sorted", "dirichlet")  # by the samples' classes, which not every data set has
+
+
+def alpha_of(partition: str, alpha: float | None) -> float | None:
+    """The concentration of `dirichlet`, by default 0.5; None of another partition, which UserError says has none."""
+    if partition == "dirichlet":
+        return DIRICHLET_ALPHA if alpha is None else alpha
+    if alpha is not None:
+        raise UserError(f"partition: alpha is {alpha:g}, but {partition} has none: remove it, or choose dirichlet")
+    return None
 
 
 class Batches:
@@ -118,7 +131,7 @@ class Batches:
         batch_size: samples per worker and step, at least 1.
         seed: of the shuffles.
         partition: a name in `PARTITIONS`.
-        alpha: concentration of partition `dirichlet`, above 0: small ones make workers differ.
+        alpha: concentration of partition `dirichlet`, above 0: small ones make workers differ; None: its default.
     """
 
     def __init__(
@@ -129,10 +142,11 @@ class Batches:
         batch_size: int,
         seed: int,
         partition: str = "partitioned",
-        alpha: float = DIRICHLET_ALPHA,
+        alpha: float | None = None,
     ) -> None:
         if workers < 1 or batch_size < 1:
             raise UserError(f"workers and batch_size must be at least 1, got {workers} and {batch_size}")
+        alpha = DIRICHLET_ALPHA if alpha is None else alpha
         if not 0 < alpha < math.inf:
             raise UserError(f"alpha is {alpha:g}, must be above 0 and finite: 0.1 makes workers differ, 100 hardly")
         self.batch_size = batch_size
@@ -190,25 +204,31 @@ def in_order(dataset: Dataset, batch_size: int) -> Iterator[Indices]:
         )
 
 
-def _find(name: str, dataset: Dataset) -> Partition:
+def require_known(name: str) -> None:
+    """UserError for what is no partition's name."""
     if name not in PARTITIONS:
         near = difflib.get_close_matches(name, PARTITIONS, n=1) or list(PARTITIONS)
         raise UserError(f"partition is {name!r}, must be one of {', '.join(PARTITIONS)}: try {near[0]}")
+
+
+def _find(name: str, dataset: Dataset) -> Partition:
+    require_known(name)
     known = STREAMS if dataset.consecutive else PARTITIONS
     if name not in known:
         raise UserError(
             f"partition is {name!r}, which deals out single samples, but those of {dataset.name} are consecutive: "
             f"choose {' or '.join(known)}"
         )
+    if name in OF_CLASSES and dataset.labels is None:
+        raise UserError(
+            f"partition is {name!r}, which goes by the classes of samples, but those of {dataset.name} have none: "
+            "choose partitioned or shared"
+        )
     return known[name]
 
 
-def _labels(deal: Deal, partition: str) -> Labels:
-    if deal.labels is None:
-        raise UserError(
-            f"partition is {partition!r}, which goes by the classes of samples, but this data set's have none: choose "
-            "partitioned or shared"
-        )
+def _labels(deal: Deal) -> Labels:
+    assert deal.labels is not None  # or the partition had not been found
     return deal.labels
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import torch
 from pydantic import Field
@@ -24,6 +24,8 @@ from testbed.workloads.partition import in_order
 # What a worker keeps from step to step beside its parameters, updated in place: the hidden state of a recurrent
 # network, local statistics. Empty for most workloads; never exchanged, and no part of the flat vector.
 State = tuple[torch.Tensor, ...]
+# Options of workloads that no step's time depends on: how many samples there are, and how they are evaluated.
+TIMELESS: Final = frozenset({"samples", "held_out_samples", "statistics"})
 
 
 @dataclass(frozen=True, kw_only=True)

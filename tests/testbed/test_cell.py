@@ -83,9 +83,12 @@ def test_what_is_slow_and_what_changes_is_part_of_the_identity() -> None:
         Cell.from_json(OLD | {"schedule": [{"at_s": 1.0, "loss": 0.01}]}),
         Cell.from_json(OLD | {"schedule": [{"at_s": 1.0, "loss": 0.02}]}),
         Cell.from_json(OLD | {"capture": True}),
+        Cell.from_json(OLD | {"workload_options": {"samples": 500}}),
+        Cell.from_json(OLD | {"partition": "sorted"}),
+        Cell.from_json(OLD | {"partition": "dirichlet", "alpha": 0.5}),
         Cell.from_json(OLD | {"network": OLD["network"] | {"own_links": [{"worker": 1, "latency_s": 0.05}]}}),
     ]
-    assert len({cell.id for cell in (plain, *others)}) == 6
+    assert len({cell.id for cell in (plain, *others)}) == 9
 
 
 def test_containers_and_their_limits_are_part_of_the_identity() -> None:

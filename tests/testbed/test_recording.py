@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,21 @@ def tiny_workload() -> workloads.Workload:
 
 def record(steps: int = 3, workers: int = 2, seed: int = 1, say: Say = lambda _: None) -> Recording:
     return ensure(tiny_workload(), batch_size=4, workers=workers, steps=steps, seed=seed, say=say)
+
+
+def test_another_partition_is_another_recording() -> None:
+    def made(**more: Any) -> Recording:
+        return ensure(tiny_workload(), batch_size=4, workers=2, steps=1, seed=1, say=lambda _: None, **more)
+
+    plain, by_label, mixed = made(), made(partition="sorted"), made(partition="dirichlet", alpha=0.1)
+    assert len({recording.folder for recording in (plain, by_label, mixed)}) == 3
+    assert made(partition="partitioned").folder == plain.folder  # as all were named before there were others
+    batches = Batches(tiny_workload().dataset, workers=2, batch_size=4, seed=1, partition="sorted")
+    workload = tiny_workload()
+    batch = workload.dataset.batch(batches.indices(1, 0))
+    expected, _ = workload.gradient(workload.initial_parameters(), batch)
+    assert np.array_equal(read(by_label, 1, 0), expected.numpy())
+    assert not np.array_equal(read(plain, 1, 0), expected.numpy())
 
 
 def read(made: Recording, worker: int, step: int) -> npt.NDArray[np.float32]:

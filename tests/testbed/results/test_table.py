@@ -17,7 +17,8 @@ from testbed.results.table import export, row, table
 from testbed.specification import load_plan
 
 PROMISED = """
-lab topology workers bandwidth_bit_per_s latency_s algorithm codec graph workload dataset device seed
+lab topology workers bandwidth_bit_per_s latency_s algorithm codec graph workload workload_options partition alpha
+dataset device seed
 steps_measured epoch_s epoch_ci95_s step_s compute_s encode_s communicate_s decode_s wire_bytes_per_step
 declared_bytes_per_step rtt_probe_s goodput_probe_bit_per_s faithful status reason
 """

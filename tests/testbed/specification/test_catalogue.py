@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from algorithms.codecs.codec import create_codec
 from testbed import profiles
 from testbed.errors import UserError
-from testbed.specification import load_plan
+from testbed.specification import catalogue, load_plan, select
+from testbed.specification.wording import describe
 from testbed.workers import devices
+from testbed.workloads.data import DataSource
 
 BASE = {"bandwidth": "5 Mbit/s", "latency": "1 ms", "algorithm": "allreduce"}
 
@@ -26,10 +29,45 @@ def test_options_are_completed_so_that_equal_cells_are_one(tmp_path: Path) -> No
     assert cell.codec_options["bits"] == 8
 
 
+def test_theory_says_how_fine_codes_are(tmp_path: Path) -> None:
+    """1 on shared data; on partitioned data 1/m, and 1/(m p) for pqasgd."""
+    codec = "{name: qsgd, q: theory}"
+    algorithms = f"[{{name: qsgd, codec: {codec}}}, {{name: pqasgd, period: 4, codec: {codec}}}]"
+    plan = load(tmp_path, algorithm=algorithms, batch_size="32", partition="[shared, partitioned]")
+    found = {(cell.algorithm, cell.partition): cell.codec_options["q"] for cell in plan.cells}
+    assert found == {
+        ("qsgd", "shared"): 1.0,
+        ("qsgd", "partitioned"): 1 / 32,
+        ("pqasgd", "shared"): 1.0,
+        ("pqasgd", "partitioned"): 1 / 128,
+    }
+
+
 def test_completed_options_are_options_again(tmp_path: Path) -> None:
     codecs = "{name: qsgd, q: 1.0}", "{name: topk, k: 5}", "topk", "{name: by-layer, rest: {name: topk, density: 0.1}}"
     for cell in load(tmp_path, codec=f"[{', '.join(codecs)}]").cells:
         assert create_codec(cell.codec, cell.codec_options).options.model_dump() == cell.codec_options
+
+
+def test_a_workload_has_its_options_and_a_partition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_check_partition", lambda *_: None)  # which would read the data
+    workloads = "[resnet20, {name: resnet20, statistics: recalibrated}, {name: resnet20, statistics: local}]"
+    plan = load(tmp_path, workload=workloads, partition="[shared, dirichlet]")
+    assert [dict(cell.workload_options) for cell in plan.cells[::2]] == [{}, {"statistics": "local"}]
+    assert [(cell.partition, cell.alpha) for cell in plan.cells[:2]] == [("shared", None), ("dirichlet", 0.5)]
+    local = "workload={name: resnet20, statistics: local}"
+    assert select(plan.cells, [local, "partition=dirichlet"]) == [plan.cells[3]]
+    assert describe(plan.cells[3]).endswith("statistics local, dirichlet 0.5")
+
+
+def test_a_partition_that_the_data_cannot_have_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SimpleNamespace(samples=9, labels=None, consecutive=True, name="words")
+    source = DataSource(name="words", digest="", load=lambda: text, load_held_out=lambda: text)
+    monkeypatch.setattr("testbed.workloads.lstm_ptb.data.find", lambda *_: source)
+    with pytest.raises(UserError, match="those of words are consecutive: choose partitioned or shared"):
+        load(tmp_path, workload="lstm-ptb", partition="sorted")
 
 
 def test_a_profile_must_know_what_codecs_are_charged_as(tmp_path: Path) -> None:
@@ -128,8 +166,17 @@ def test_a_profile_must_know_the_workload_and_the_codec(tmp_path: Path) -> None:
         ({"algorithm": "{name: allreduce, momentun: 0.9}"}, "did you mean momentum?"),
         ({"codec": "qsgdd"}, "codec is 'qsgdd'"),
         ({"codec": "{name: qsgd, bits: 0}"}, "bits"),
+        ({"algorithm": "naive", "codec": "{name: qsgd, q: theory}"}, "q is theory, but algorithm naive has no theory"),
         ({"graph": "rign"}, "graph is 'rign'"),
         ({"workload": "resnet21"}, "workload is 'resnet21'"),
+        ({"workload": "{name: resnet20, statistic: local}"}, "workload resnet20: option statistic is 'local'"),
+        (
+            {"workload": "{name: lstm-ptb, hidden: 100}"},
+            "option hidden is 100, but device k80 says how long the default",
+        ),
+        ({"partition": "sort"}, "partition is 'sort', must be one of"),
+        ({"partition": "{name: shared, alpha: 1}"}, "partition: alpha is 1, but shared has none"),
+        ({"partition": "{name: dirichlet, alpah: 1}"}, "unknown key partition.alpah: did you mean alpha?"),
         ({"device": "k81"}, "device is 'k81'"),
     ],
 )

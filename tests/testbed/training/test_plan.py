@@ -61,6 +61,12 @@ def test_dirichlet_has_its_alpha(train) -> None:
     assert [trial.alpha for trial in plans.trials] == [None, 0.5, 0.1]
 
 
+def test_theory_says_how_fine_codes_are(train) -> None:
+    text = "algorithm: [qsgd, {name: pqasgd, period: 2}]\ncodec: {name: qsgd, q: theory}\nepochs: 1\n"
+    trials = train.plan(text + "partition: [shared, sorted]\n").trials
+    assert [trial.codec_options["q"] for trial in trials] == [1.0, 1 / 5, 1.0, 1 / 10]
+
+
 def test_what_theory_does_not_cover_is_a_warning(train) -> None:
     plan = train.plan("algorithm: {name: naive, codec: qsgd}\nepochs: 1\nseeds: [1, 2]\n")
     assert len(plan.warnings) == 1 and "naive with codec qsgd does not converge" in plan.warnings[0]

@@ -17,6 +17,7 @@ from testbed.results.run_folder import RunFolder
 from testbed.results.table import row
 from testbed.specification.catalogue import installed
 from testbed.sweep import Request, run_sweep
+from testbed.workloads.normalisation import NormalisedOptions
 
 SWEEP = """\
 name: swept
@@ -74,6 +75,19 @@ def test_what_no_cell_has_is_said(train, swept: Path) -> None:
     assert train(text, times=swept) == 0
     assert f"no cell of {swept} has its codec and codec's options: measure one that has" in train.said
     assert pd.read_parquet(train.folder / "table.parquet")["emulated_s"].isna().all()
+
+
+def test_options_that_change_a_workloads_model_must_be_the_same(train, swept: Path, tiny, monkeypatch) -> None:
+    class Options(NormalisedOptions):
+        width: int = 8
+
+    monkeypatch.setattr(tiny.Tiny, "Options", Options)
+    train.BASE = "workers: 3\nbatch_size: 5\n"
+    assert train(TRAINING + "workload: {name: tiny, samples: 30, statistics: local}\n", times=swept) == 0
+    assert not pd.read_parquet(train.folder / "table.parquet")["emulated_s"].isna().any()
+    wider = "algorithm: allreduce\nepochs: 1\nworkload: {name: tiny, width: 9}\n"
+    assert train(wider, run=swept.with_name("wider"), times=swept) == 0
+    assert "has its workload's options: measure one that has" in train.said
 
 
 def test_options_that_take_no_time_make_no_difference(train, swept: Path) -> None:

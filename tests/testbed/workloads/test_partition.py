@@ -147,9 +147,8 @@ def test_shared_streams_begin_elsewhere_in_every_epoch() -> None:
 def test_consecutive_samples_and_samples_without_classes_are_not_parted_by_class(partition: str) -> None:
     with pytest.raises(UserError, match=rf"partition is '{partition}', .* consecutive: choose partitioned or shared"):
         stream(partition=partition)
-    batches = Batches(Numbered(samples=9), workers=3, batch_size=1, seed=1, partition=partition)
     with pytest.raises(UserError, match=rf"partition is '{partition}', .*have none: choose partitioned or shared"):
-        batches.indices(0, 0)
+        Batches(Numbered(samples=9), workers=3, batch_size=1, seed=1, partition=partition)
 
 
 @pytest.mark.parametrize("alpha", [0.0, -1.0, float("nan"), float("inf")])
