@@ -94,10 +94,11 @@ def content(
     rules: Sequence[Rule[Training]],
     figure: str,
     more: Sequence[curves.Quantity] = (),
+    notes: Sequence[str] = (),
 ) -> Content | None:
     """The page on the trainings that have all of these algorithms and codecs, and no others; None without one.
 
-    `more` is drawn beside loss and metric.
+    `more` is drawn beside loss and metric; `notes` stand above the claims, after those of all pages.
     """
     shown = [training for training in trainings(table) if _is_about(training, systems)]
     if not shown:
@@ -107,7 +108,7 @@ def content(
     summary = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
     return Content(
         summary=f"{len(claims)} judgements: {summary}.",
-        notes=[NOTE, *(f"Trained here: {training.size}." for training in shown)],
+        notes=[NOTE, *(f"Trained here: {training.size}." for training in shown), *notes],
         claims=claims,
         drawings=list(_drawings(shown, figure, more)),
     )
