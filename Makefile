@@ -4,12 +4,13 @@ LAB ?=
 CONTAINERS ?=
 TESTS ?=
 DATA ?=
+FIGURES ?=
 PYTHON := .venv/bin/python
 GRADWIRE := .venv/bin/gradwire
 BENCH_RUN := build/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data sweep test check bench fidelity schema clean
+.PHONY: help setup data sweep figures test check bench fidelity schema clean
 
 help: ## Show this text
 	@echo 'Gradwire: how fast does this algorithm train on that network?'
@@ -24,6 +25,10 @@ data: setup ## Fetch the data sets' stand-ins into the cache, where the real one
 sweep: setup ## Run a sweep (SWEEP=sweeps/default.yaml LAB=auto|virtual|host CONTAINERS=none|docker) into runs/, with its figures
 	@$(GRADWIRE) data $(or $(DATA),cifar-10) || echo 'data: something is absent; a sweep that needs it says so'
 	@$(GRADWIRE) sweep $(SWEEP) $(if $(LAB),--lab $(LAB)) $(if $(CONTAINERS),--containers $(CONTAINERS))
+
+figures: setup ## Make the figures of the papers, under an hour on two cores (FIGURES='tang2018-figure1' for some)
+	@$(GRADWIRE) data $(DATA) || echo 'data: something is absent; a figure that needs it says so'
+	@$(GRADWIRE) figures $(FIGURES) $(if $(LAB),--lab $(LAB))
 
 test: setup ## Run all the tests that this machine allows (TESTS='tests/shaping -k tree' for some)
 	@$(GRADWIRE) data || echo 'data: something is absent, so the tests that need it are skipped'

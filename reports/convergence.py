@@ -13,7 +13,7 @@ from reports.claims import Claim, Finding, Rule, Target, Untested
 from reports.pages import Content, Drawing
 from reports.quantities import slug
 from reports.systems import System
-from reports.training import Course, Training, largest_delta, over_seeds, trainings
+from reports.training import LARGEST_DELTA, Course, Training, over_seeds, trainings
 
 SEEDS = 3  # fewer decide nothing
 OFF_CHANCE = math.log(10) / 2  # half the loss of guessing among ten classes
@@ -73,9 +73,10 @@ def gain(training: Training, ours: System, other: System, target: Target) -> Fin
 def delta(training: Training, system: System, target: Target) -> Finding:
     """The largest delta of any layer at the end of any epoch."""
     last_losses(training, system)
-    largest = [largest_delta(training.courses[system], seed) for seed in training.seeds]
-    if any(math.isnan(value) for value in largest):
+    by_seed = [training.courses[system].values(seed, LARGEST_DELTA) for seed in training.seeds]
+    if not all(by_seed):
         raise Untested(f"no delta was recorded of {system.label}")
+    largest = [max(by_epoch.values()) for by_epoch in by_seed]
     return Finding(f"largest delta of any layer, {system.label}", None, over_seeds(largest), target)
 
 
@@ -94,33 +95,43 @@ def require(training: Training, algorithm: str, codec: str | None = None, **opti
 
 
 def content(
-    table: pd.DataFrame, systems: Sequence[tuple[str, str | None]], rules: Sequence[Rule[Training]], figure: str
+    table: pd.DataFrame,
+    systems: Sequence[tuple[str, str | None]],
+    rules: Sequence[Rule[Training]],
+    figure: str,
+    more: Sequence[curves.Quantity] = (),
+    notes: Sequence[str] = (),
 ) -> Content | None:
-    """The page on the trainings that have all of these algorithms and codecs, and no others; None without one."""
+    """The page on the trainings that have all of these algorithms and codecs, and no others; None without one.
+
+    `more` is drawn beside loss and metric; `notes` stand above the claims, after those of all pages.
+    """
     shown = [training for training in trainings(table) if is_about(training, systems)]
     if not shown:
         return None
     claims = [rule.judge(training, training.size) for training in shown for rule in rules]
-    return page(claims, shown, list(_drawings(shown, figure)))
+    return page(claims, shown, list(_drawings(shown, figure, more)), notes)
 
 
-def page(claims: Sequence[Claim], shown: Sequence[Training], drawings: Sequence[Drawing]) -> Content:
+def page(
+    claims: Sequence[Claim], shown: Sequence[Training], drawings: Sequence[Drawing], notes: Sequence[str] = ()
+) -> Content:
     """Counted verdicts, what was trained, claims and figures."""
     counts = Counter(str(claim.verdict) for claim in claims)
     summary = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
     sizes = dict.fromkeys(training.size for training in shown)
     return Content(
         summary=f"{len(claims)} judgements: {summary}.",
-        notes=[NOTE, *(f"Trained here: {size}." for size in sizes)],
+        notes=[NOTE, *(f"Trained here: {size}." for size in sizes), *notes],
         claims=claims,
         drawings=drawings,
     )
 
 
-def _drawings(shown: Sequence[Training], figure: str) -> Iterator[Drawing]:
+def _drawings(shown: Sequence[Training], figure: str, more: Sequence[curves.Quantity]) -> Iterator[Drawing]:
     for number, training in enumerate(shown, 1):
         title = f"{figure}, trained again"
-        drawn = curves.draw(training, (curves.TRAIN_LOSS, curves.metric(training)), title=title)
+        drawn = curves.draw(training, (curves.TRAIN_LOSS, curves.metric(training), *more), title=title)
         if drawn:
             name = slug(figure) + (f"-{number}" if len(shown) > 1 else "")
             yield Drawing(name=name, figure=drawn, view=training, alt=f"{title}: {training.size}")

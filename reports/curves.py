@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from reports import canvas, panels
 from reports.quantities import printable
 from reports.systems import System
-from reports.training import Training
+from reports.training import LARGEST_DELTA, Training
 from reports.view import NOTHING
 
 CROSS = "cross at the foot: a seed diverged in that epoch"
@@ -26,9 +26,11 @@ class Quantity:
     column: str
     label: str
     logarithmic: bool = False
+    limit: float | None = None  # a level line, which what is drawn should not cross
 
 
 TRAIN_LOSS = Quantity(column="train_loss", label="training loss", logarithmic=True)
+DELTA = Quantity(column=LARGEST_DELTA, label="delta of the layer where it is largest", limit=1.0)
 HELD_OUT_LOSS = Quantity(column="held_out_loss", label="held-out loss", logarithmic=True)
 
 
@@ -82,7 +84,7 @@ def curve(training: Training, system: System, quantity: Quantity, epoch_s: float
     return panels.Curve(
         system=system,
         x=epochs if epoch_s is None else [epoch * epoch_s for epoch in epochs],
-        values=[band.get(epoch, NOTHING) for epoch in epochs],
+        values=[found if math.isfinite((found := band.get(epoch, NOTHING)).high) else NOTHING for epoch in epochs],
         unfaithful=[False] * len(epochs),
         failed=[epoch in crossed for epoch in epochs],
     )
@@ -102,7 +104,15 @@ def _panel(ax: Axes, quantity: Quantity, curves: Sequence[panels.Curve], epochs:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if quantity.logarithmic:
         logarithmic(ax, curves)
+    if quantity.limit is not None:
+        _limit(ax, quantity.limit)
     panels.draw_curves(ax, curves)
+
+
+def _limit(ax: Axes, limit: float) -> None:
+    """The level line, and room for it: where it is drawn all is seen to lie below, or not."""
+    ax.axhline(limit, color="#999999", linewidth=0.9, linestyle=(0, (4, 2)), zorder=1, gid="limit")
+    ax.margins(y=0.08)
 
 
 def logarithmic(ax: Axes, curves: Sequence[panels.Curve]) -> None:
@@ -113,5 +123,5 @@ def logarithmic(ax: Axes, curves: Sequence[panels.Curve]) -> None:
     ax.set_yscale("log")
     ax.set_ylim(low / margin, high * margin)
     marks = panels.levels(low / margin, high * margin)
-    panels.ticks(ax.yaxis, marks, [f"{mark:.3g}" for mark in marks])
+    panels.ticks(ax.yaxis, marks, [f"{mark:.6g}" for mark in marks])
     ax.yaxis.set_minor_locator(NullLocator())

@@ -1,8 +1,13 @@
-"""How each system looks in every figure. Colours are Okabe and Ito's colour-blind safe set."""
+"""How each system looks in every figure. Colours are Okabe and Ito's colour-blind safe set.
+
+A system has a colour, a marker and dashes. Where one stands in a figure with several values of an option, each value
+that the papers compare has a place (VALUES), and with it a shade of the system's colour and dashes; the marker stays.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#e69f00", "#56b4e9", "#009e73"
@@ -36,12 +41,23 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("rsgd", "fp32"): Look(VERMILION, ">", DASHED),
     ("terngrad", "terngrad"): Look(PURPLE, "X", DASHED),
     ("onebit", "onebit"): Look(GREY, "*"),
-    ("topk", "topk"): Look(ORANGE, "h", DOTTED),
-    ("gtopk", "topk"): Look(GREEN, "p"),
+    ("topk", "fp32"): Look(ORANGE, "h", DOTTED),
+    ("gtopk", "fp32"): Look(GREEN, "p"),
     ("choco-sgd", "topk"): Look(PURPLE, "d"),
     ("deepsqueeze", "qsgd"): Look(GREY, "h", DASHED),
     ("naive", "qsgd"): Look(GREY, "x", DOTTED),
+    ("dcd-psgd", "grid"): Look(ORANGE, "v", DOTTED),
+    ("ecd-psgd", "grid"): Look(SKY, "D", DOTTED),
 }
+PLACES = 4
+VALUES: dict[str, tuple[str, ...]] = {  # of options, by place
+    "bits": ("8", "4", "2", "16"),
+    "bucket": ("256", "1024", "4096", "512"),
+    "density": ("0.1", "0.01", "0.001", "0.0001"),
+    "period": ("2", "4", "8", "16"),
+}
+_DARKENED = (0.0, 0.3, 0.5, 0.7)  # by place; black, which cannot be, is lightened
+_DASHES: tuple[Dash, ...] = (SOLID, (6, 1.5, 1.2, 1.5), (2.5, 1), (0.8, 0.8))
 _FALLBACK = [
     Look(colour, marker, dash)
     for dash in (DASHED, DOTTED)
@@ -57,11 +73,31 @@ PARTS: dict[str, str] = {  # of a step, light to dark in the order in which they
 }
 
 
-def look(algorithm: str, codec: str, variant: str = "") -> Look:
-    """The look of a system; a variant keeps its system's colour and differs in marker and line."""
-    spelling = zlib.crc32(f"{algorithm}\0{codec}\0{variant}".encode())
-    fallback = _FALLBACK[spelling % len(_FALLBACK)]
+def look(algorithm: str, codec: str, options: Mapping[str, str] | None = None) -> Look:
+    """The look of a system, with the values of the `options` in which it differs from others, if any."""
+    options = options or {}
+    variant = " ".join(f"{key}={value}" for key, value in sorted(options.items()))
+    fallback = _FALLBACK[zlib.crc32(f"{algorithm}\0{codec}\0{variant}".encode()) % len(_FALLBACK)]
     known = LOOKS.get((algorithm, codec))
-    if known is None:
-        return fallback
-    return Look(known.colour, fallback.marker, fallback.dash) if variant else known
+    if known is None or not options:
+        return known or fallback
+    place = _place(options)
+    if place is None:
+        return Look(known.colour, fallback.marker, fallback.dash)
+    return Look(shade(known.colour, place), known.marker, _DASHES[place])
+
+
+def shade(colour: str, place: int) -> str:
+    """A colour `#rrggbb`, the darker the higher the place: told from its others by lightness, whoever looks."""
+    share, end = _DARKENED[place], 255 if colour == BLACK else 0
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (end - part) * share):02x}" for part in parts)
+
+
+def _place(options: Mapping[str, str]) -> int | None:
+    """Of a single option whose value has one."""
+    if len(options) > 1:
+        return None
+    ((key, value),) = options.items()
+    values = VALUES.get(key, ())
+    return values.index(value) if value in values else None

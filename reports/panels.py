@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from reports import canvas
 from reports.measures import Measure
@@ -20,6 +20,7 @@ from reports.systems import System
 from reports.view import Interval, Network, View
 
 BANDWIDTH, LATENCY = "bandwidth of every link", "latency (round trip between neighbours)"
+CROWD = 8  # levels of an axis that can still be read
 LABEL_PT = 8.0
 INCHES_PER_CHARACTER = 0.067  # of a label
 HOLLOW = "hollow marker: the network's probe was off, the cell is unfaithful"
@@ -234,14 +235,19 @@ def _apart(places: Sequence[float], gap: float) -> list[int]:
 
 
 def levels(low: float, high: float) -> list[float]:
-    """Round numbers between the limits: 1, 2, 5 in each decade, or fewer where that would be a crowd."""
+    """Round numbers between the limits of a logarithmic axis: as many as is no crowd, and two at least."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    found: list[float] = []
     for steps in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
         found = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
-        if len(found) <= 8:
+        if len(found) <= CROWD:
             break
-    return found
+    return found if len(found) > 1 else _between(low, high)
+
+
+def _between(low: float, high: float) -> list[float]:
+    """Levels of an axis that is not long enough for round numbers of one digit."""
+    found = MaxNLocator(nbins=CROWD // 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(level) for level in found if low <= level <= high]
 
 
 def _limits(panels: Sequence[Panel], reference: float | None) -> tuple[float, float]:

@@ -34,8 +34,8 @@ class System:
     @property
     def look(self) -> Look:
         """Its colour, marker and line in every figure."""
-        bits = f"{self.bits} bit" if self.bits not in (0, STANDARD_BITS) else ""
-        return look(self.algorithm, self.codec, f"{bits} {self.variant}".strip())
+        bits = {} if self.bits in (0, STANDARD_BITS) else {"bits": str(self.bits)}
+        return look(self.algorithm, self.codec, bits | dict(_pair(word) for word in self.variant.split()))
 
 
 def systems(table: pd.DataFrame) -> list[System]:
@@ -53,6 +53,11 @@ def systems(table: pd.DataFrame) -> list[System]:
         System(*pair, _bits(choice), _variant(choice, {k for k in keys[pair] if len(values[pair, k]) > 1}))
         for pair, choice in zip(pairs, choices, strict=True)
     ]
+
+
+def _pair(word: str) -> tuple[str, str]:
+    key, _, value = word.partition("=")
+    return key, value
 
 
 def _choices(row: Mapping[Any, Any]) -> dict[str, str]:

@@ -20,6 +20,7 @@ SETTING = (
     "workload", "workload_options", "workers", "batch_size", "partition", "epochs_declared", "rate_schedule", "device",
 )  # fmt: skip
 FACTS = ("dataset", "samples", "held_out_samples", "metric_name")
+LARGEST_DELTA = "largest_delta"  # a column of our own: Shi's delta, of the layer where it is largest
 REQUIRED = (*SETTING, *FACTS, "trial", "algorithm", "codec", "seed", "epoch", "status", "train_loss")
 WORDING = {"workers": "{} workers", "batch_size": "batches of {}", "epochs_declared": "{} epochs"}
 
@@ -132,7 +133,7 @@ def _training(setting: Mapping[str, Any], group: pd.DataFrame, varied: tuple[str
     group = group.drop_duplicates(["trial", "epoch"])  # once, whatever networks it has
     by_system: dict[System, list[Row]] = defaultdict(list)
     for row in group.to_dict("records"):
-        by_system[row["_system"]].append(row)
+        by_system[row["_system"]].append(row | {LARGEST_DELTA: _largest(row.get("delta"))})
     facts = {key: tuple(dict.fromkeys(_text(value) for value in group[key].dropna())) for key in FACTS}
     courses = {system: _course(rows) for system, rows in by_system.items()}
     return Training(setting=setting, facts=facts, varied=varied, courses=courses)
@@ -160,10 +161,7 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(fmean(values), min(values), max(values))
 
 
-def largest_delta(course: Course, seed: int) -> float:
-    """The largest delta of any layer at the end of any epoch; infinite where one is, nan where there is none."""
-    found: list[float] = []
-    for row in course.epochs.get(seed, ()):
-        layers = json.loads(row["delta"]) if row.get("delta") else {}
-        found += [math.inf if value is None else float(value) for value in layers.values()]
-    return max(found, default=math.nan)
+def _largest(delta: str | None) -> float:
+    """Of a row's deltas by layer, written as JSON; infinite where one is, nan where there is none."""
+    layers = json.loads(delta) if delta else {}
+    return max((math.inf if value is None else float(value) for value in layers.values()), default=math.nan)

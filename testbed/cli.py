@@ -91,8 +91,11 @@ def sweep(
 @click.option("--run", type=FOLDER, help="Folder of the records.  [default: runs/NAME]")
 @click.option("--times", type=FOLDER, metavar="RUN", help="A sweep's run: losses against its epochs' emulated time.")
 @click.option("--only", multiple=True, metavar="KEY=VALUE", help="Only the cells of RUN with this value; repeatable.")
-def train(file: Path, run: Path | None, times: Path | None, only: tuple[str, ...]) -> int:
-    """Train what a training FILE declares, in this process, or go on with it.
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Trials side by side.  [default: one a core, as memory allows]"
+)
+def train(file: Path, run: Path | None, times: Path | None, only: tuple[str, ...], jobs: int | None) -> int:
+    """Train what a training FILE declares, without a network, or go on with it.
 
     \b
     Examples:
@@ -103,7 +106,32 @@ def train(file: Path, run: Path | None, times: Path | None, only: tuple[str, ...
 
     from testbed.training.run import Request, run_training
 
-    return run_training(Request(file=file, run=run, times=times, only=only), Console(highlight=False))
+    return run_training(Request(file=file, run=run, times=times, only=only, jobs=jobs), Console(highlight=False))
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--list", "listing", is_flag=True, help="Say which there are, and run nothing.")
+@click.option("--runs", type=FOLDER, default="runs", show_default=True, help="Folder of the run folders and the index.")
+@click.option("--lab", type=LAB, help="Where sweeps' networks are emulated, in the place of what their files say.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Trials, or lanes, side by side.  [default: one a core]")
+def figures(names: tuple[str, ...], listing: bool, runs: Path, lab: str | None, jobs: int | None) -> int:
+    """Make the figures of the papers again, or those named, or go on with them; one page has all verdicts.
+
+    \b
+    Examples:
+      gradwire figures --list
+      gradwire figures tang2018-figure1
+    """
+    from testbed.papers.run import Request, list_figures, run_figures
+
+    if listing:
+        click.echo("\n".join(list_figures()))
+        return 0
+    from rich.console import Console
+
+    request = Request(names=names, runs=runs, lab=lab, jobs=jobs)
+    return run_figures(request, labs, Console(highlight=False))
 
 
 @cli.command()
@@ -115,27 +143,9 @@ def report(folder: Path) -> None:
     Example:
       gradwire report runs/default
     """
-    from testbed.results.run_folder import RunFolder
+    from testbed.remaking import remake_figures
 
-    if (folder / "trials.json").is_file():
-        _report_training(folder)
-        return
-    run = RunFolder.existing(folder)
-    from testbed.sweep import make_figures
-
-    with run.locked():
-        pages = make_figures(run)
-    click.echo(f"figures: {pages[0] if pages else run.figures_path}")
-
-
-def _report_training(folder: Path) -> None:
-    from testbed.training.folder import TrainingFolder
-    from testbed.training.run import make_figures
-
-    training = TrainingFolder(folder)
-    with training.locked():
-        pages = make_figures(training)
-    click.echo(f"figures: {pages[0]}")
+    click.echo(f"figures: {remake_figures(folder)}")
 
 
 @cli.command()
@@ -149,22 +159,11 @@ def table(folder: Path, kind: str) -> None:
       gradwire table runs/default > cells.csv
       gradwire table runs/default --format parquet > cells.parquet
     """
-    from testbed.results.run_folder import RunFolder
+    from testbed.remaking import export_table
 
-    trained = (folder / "trials.json").is_file()
-    run = None if trained else RunFolder.existing(folder)
     if kind == "parquet" and sys.stdout.isatty():
         raise UserError("format parquet is not for a terminal: redirect it, as in `> cells.parquet`")
-    from testbed.results import table as tables  # imports pandas, which a mistake need not wait for
-
-    if run is not None:
-        frame = tables.table(run)
-    else:
-        from testbed.training import folder as training
-        from testbed.training import table as epochs
-
-        frame = epochs.table(training.TrainingFolder(folder))
-    sys.stdout.buffer.write(tables.export(frame, kind))
+    sys.stdout.buffer.write(export_table(folder, kind))
 
 
 @cli.command()

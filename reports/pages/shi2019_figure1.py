@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from reports import curves
 from reports.claims import Finding, Rule, Target
 from reports.convergence import AS_FAST, content, delta, ratio, require
 from reports.pages import Content, PageKind
@@ -42,7 +43,7 @@ RULES = (
 
 def build(table: pd.DataFrame) -> Content | None:
     """The page; None for a training of other systems."""
-    return content(table, [("allreduce", None), ("gtopk", None)], RULES, "Shi 2019, figure 1")
+    return content(table, [("allreduce", None), ("gtopk", None)], RULES, "Shi 2019, figure 1", [curves.DELTA])
 
 
 TRAINING_PAGE = PageKind(

@@ -17,6 +17,7 @@ from testbed.results import atomic, provenance
 from testbed.training.folder import DIVERGED, ENDED, FAILED, OK, TrainingFolder
 from testbed.training.plan import load_training
 from testbed.training.session import Session
+from testbed.training.side_by_side import SideBySide, jobs
 from testbed.training.table import table
 from testbed.training.times import EpochTimes
 from testbed.training.trial import Trial, describe
@@ -34,6 +35,7 @@ class Request:
     run: Path | None = None  # default: runs/NAME
     times: Path | None = None  # the run of a sweep, whose epoch times the losses are set against
     only: Sequence[str] = ()  # KEY=VALUE, of that sweep's cells
+    jobs: int | None = None  # trials side by side; None: as many as are useful
 
 
 def run_training(request: Request, console: Console) -> int:
@@ -56,7 +58,7 @@ def run_training(request: Request, console: Console) -> int:
         for trial in plan.trials:
             if trial not in to_do:
                 folder.remove_checkpoint(trial)  # of a process that was killed between its last two words
-        _train(to_do, plan.name, folder, console, say)
+        _train(to_do, jobs(request.jobs, to_do), plan.name, folder, console, say)
         statuses = {trial.id: _status(trial, folder) for trial in plan.trials}
         if times is not None:
             _join(times, plan.trials, folder, say)
@@ -73,13 +75,16 @@ def run_training(request: Request, console: Console) -> int:
     return SOME_FAILED if failed else DONE
 
 
-def _train(trials: Sequence[Trial], name: str, folder: TrainingFolder, console: Console, say: Say) -> None:
-    """Train one trial after another until a signal comes."""
+def _train(trials: Sequence[Trial], count: int, name: str, folder: TrainingFolder, console: Console, say: Say) -> None:
+    """Train all, `count` side by side, until a signal comes."""
     if not trials:
         return
     number = folder.sessions.add(provenance.collect(name, {}))
     stop = threading.Event()
     with stopping_on_signals(stop), console.status("") as status:
+        if count > 1:
+            SideBySide(folder, number, stop, say, status.update).train(trials, count)
+            return
         session = Session(folder, number, stop, say, status.update)
         for trial in trials:
             if not stop.is_set():
@@ -127,4 +132,5 @@ def _command(request: Request, folder: TrainingFolder) -> str:
     """The command that goes on with this training."""
     words = ["gradwire", "train", str(request.file), "--run", str(folder.path)]
     words += [] if request.times is None else ["--times", str(request.times)]
+    words += [] if request.jobs is None else ["--jobs", str(request.jobs)]
     return shlex.join(words + [word for text in request.only for word in ("--only", text)])

@@ -22,13 +22,22 @@ Say = Callable[[str], None]
 class Session:
     """One run of this program over what is left of a training."""
 
-    def __init__(self, folder: TrainingFolder, number: int, stop: threading.Event, say: Say, show: Say) -> None:
-        """`say` prints a line that stays, `show` one that the next replaces."""
+    def __init__(
+        self,
+        folder: TrainingFolder,
+        number: int,
+        stop: threading.Event,
+        say: Say,
+        show: Say,
+        threads: int | None = None,
+    ) -> None:
+        """`say` prints a line that stays, `show` one that the next replaces; `threads` as in `Trainer`."""
         self._folder = folder
         self._number = number
         self._stop = stop
         self._say = say
         self._show = show
+        self._threads = threads
 
     def train(self, trial: Trial) -> None:
         """Train a trial to its end, or until the session is stopped. What goes wrong in it is kept as its failure.
@@ -36,7 +45,7 @@ class Session:
         LabError where the disk does not take what is to be kept.
         """
         try:
-            with Trainer(trial) as trainer:
+            with Trainer(trial, self._threads) as trainer:
                 self._follow(trial, trainer)
         except _NotKept as error:
             raise error.cause from None

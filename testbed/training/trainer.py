@@ -81,7 +81,8 @@ class Coded:
 class Trainer:
     """Takes a trial's steps. Equal trials give equal numbers, on any number of cores."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, threads: int | None = None) -> None:
+        """`threads` compute gradients; None: one a core."""
         self.trial = trial
         self.device = torch.device(trial.device)
         self.workload = workload_of(trial)
@@ -95,7 +96,7 @@ class Trainer:
             for rank in range(trial.workers)
         ]
         self._xs = [self.workload.initial_parameters().to(self.device) for _ in range(trial.workers)]
-        self._workers = AllWorkers(self.workload, batches, trial.workers, self.device)
+        self._workers = AllWorkers(self.workload, batches, trial.workers, self.device, threads)
         self._exactly = _exactly(self.device)
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ from testbed.workloads.workload import State, Workload
 class AllWorkers:
     """Computes every worker's gradient at its own parameters on its own batch.
 
-    Workers are spread over threads, one for each core, and each gradient is computed by one thread alone:
+    Workers are spread over threads, by default one for each core, and each gradient is computed by one thread alone:
     on a busy machine that is several times as fast as two threads that wait for each other inside every
     layer, and the numbers do not depend on how many cores there are. On a GPU they come one after another.
 
@@ -28,12 +28,16 @@ class AllWorkers:
         states: what each worker keeps from step to step.
     """
 
-    def __init__(self, workload: Workload, batches: Batches, workers: int, device: torch.device) -> None:
+    def __init__(
+        self, workload: Workload, batches: Batches, workers: int, device: torch.device, threads: int | None = None
+    ) -> None:
+        """`threads`: None for one a core."""
         self.gradients = torch.empty((workers, workload.parameters), device=device)
         self.states: list[State] = [workload.new_state(batches.batch_size, device) for _ in range(workers)]
         self._workload = workload
         self._batches = batches
-        self._threads = min(len(os.sched_getaffinity(0)), workers) if device.type == "cpu" else 1
+        threads = len(os.sched_getaffinity(0)) if threads is None else threads
+        self._threads = min(threads, workers) if device.type == "cpu" else 1
         self._idle: queue.SimpleQueue[Workload] = queue.SimpleQueue()
 
     def __enter__(self) -> Self:

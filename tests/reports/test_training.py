@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,50 @@ def test_a_figure_has_a_panel_for_each_quantity_and_a_cross_where_a_seed_diverge
     assert bands["d-psgd fp32"].x == [1, 2, 3, 4] and bands["naive qsgd 4 bit"].x == [1, 2]
     accuracy = curves.curve(training, training.systems[0], curves.metric(training))
     assert accuracy.x == [2, 4]  # only where it was evaluated
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.52, 0.9), (1.7, 2.4), (2.301, 2.304), (0.01, 3.0), (0.3, 1.9)])
+def test_a_logarithmic_axis_has_two_labels_at_least_and_no_crowd(low: float, high: float) -> None:
+    frame = table({"algorithm": "d-psgd"}, seeds=(1,))
+    frame["train_loss"] = np.geomspace(high, low, EPOCHS)
+    (training,) = trainings(frame)
+    figure = curves.draw(training, (curves.TRAIN_LOSS,), title="one")
+    assert figure is not None
+    axis = figure.axes[0].yaxis
+    texts = [text.get_text() for text in axis.get_ticklabels()]
+    assert 2 <= len(texts) <= 9 and len(set(texts)) == len(texts)
+    low_end, high_end = figure.axes[0].get_ylim()
+    assert all(low_end <= float(text) <= high_end for text in texts)
+
+
+def test_delta_is_a_curve_below_a_line_at_1_where_it_was_recorded():
+    systems = ({"algorithm": "allreduce"}, {"algorithm": "gtopk", "density": 0.001, "delta": 0.9})
+    frame = table(*systems)
+    frame.loc[frame["algorithm"] == "allreduce", "delta"] = ""
+    frame.loc[(frame["algorithm"] == "gtopk") & (frame["epoch"] == 1), "delta"] = '{"first": null, "second": 0.1}'
+    content = next(kind for kind in page_kinds("TRAINING_PAGE") if kind.name == "shi2019-figure1").build(frame)
+    assert content is not None
+    ax = content.drawings[0].figure.axes[2]
+    assert ax.get_title(loc="left") == curves.DELTA.label
+    (limit,) = (line for line in ax.lines if line.get_gid() == "limit")
+    assert list(np.asarray(limit.get_ydata())) == [1, 1]
+    assert [text.get_text() for text in ax.texts if text.get_gid() == "label"] == ["gtopk fp32"]
+    drawn = next(line for line in ax.lines if line.get_label() == "gtopk fp32")
+    assert list(np.asarray(drawn.get_ydata()))[1:] == pytest.approx([0.9, 0.9, 0.9])
+    assert math.isnan(np.asarray(drawn.get_ydata())[0])  # infinite there
+    assert content.claims[0].verdict is Verdict.DISAGREE
+
+
+def test_the_index_of_figures_has_the_verdicts_of_those_that_were_run(tmp_path):
+    made = [
+        reports.Made(name=name, trained=True, table=frame, figures=Path(name, "figures"), command=f"make {name}")
+        for name, frame in (("tang2018-figure1", table(*FIGURE_1)), ("tang2018-figure2a", None))
+    ]
+    page = reports.write_figures(made, PROVENANCE, tmp_path).read_text()
+    assert "2 figures, 1 of them run; judgements: 3 agree." in page
+    assert 'href="tang2018-figure1/figures/tang2018-figure1.html"' in page
+    assert 'src="tang2018-figure1/figures/tang-2018-figure-1.png"' in page
+    assert "Not run: <code>make tang2018-figure2a</code>" in page
 
 
 def test_a_training_gives_an_index_and_its_page_with_figures(tmp_path):

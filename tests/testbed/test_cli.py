@@ -41,7 +41,8 @@ def test_every_help_has_an_example(command: str) -> None:
 
 def test_the_promised_commands_are_there() -> None:
     assert set(cli.commands) == {
-        "sweep", "train", "report", "table", "trace", "doctor", "fidelity", "profile", "data", "clean", "schema",
+        "sweep", "train", "figures", "report", "table", "trace", "doctor", "fidelity", "profile", "data", "clean",
+        "schema",
     }  # fmt: skip
 
 
@@ -64,6 +65,10 @@ def test_help_imports_nothing_slow() -> None:
         (["trace", "/nowhere"], "gradwire: /nowhere is no run folder"),
         (["sweep", "x.yaml", "--lab", "cloud"], "'cloud' is not one of 'auto', 'virtual'"),
         (["sweep", "x.yaml", "--containers", "lxc"], "'lxc' is not one of 'none', 'docker'"),
+        (
+            ["figures", "tang2018-figur1"],
+            "gradwire: figure tang2018-figur1 is not known: did you mean tang2018-figure1?",
+        ),
         (["swep"], "No such command 'swep'"),
         (["sweep"], "Missing argument 'FILE'"),
         (["table", "x", "--format", "xlsx"], "'xlsx' is not one of"),

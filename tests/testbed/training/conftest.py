@@ -57,7 +57,7 @@ class Trainings:
 
     def __call__(self, text: str, run: Path | None = None, **more: Any) -> int:
         output = io.StringIO()
-        request = Request(file=self.write(text), run=run or self.folder, **more)
+        request = Request(file=self.write(text), run=run or self.folder, **{"jobs": 1} | more)
         try:
             return run_training(request, Console(file=output, width=300))
         finally:

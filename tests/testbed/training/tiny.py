@@ -13,13 +13,14 @@ from rich.console import Console
 from torch import nn
 
 from testbed.errors import LabError, UserError
-from testbed.training import session
+from testbed.training import job, session, side_by_side
 from testbed.training.run import Request, run_training
 from testbed.workloads.classification import Classification
 from testbed.workloads.data import DataSource, Images
 from testbed.workloads.normalisation import BatchNorm, Normalised
 from testbed.workloads.workload import Recipe, registry
 
+JOB = (sys.executable, __file__, "job")
 NAME, PARAMETERS, SAMPLES = "tiny", 16 * 8 + 8 + 2 * 8 + 8 * 10 + 10, 60
 
 
@@ -65,18 +66,29 @@ class Hanging(Tiny):
         return super().loss(model, batch, state)
 
 
-def program(file: str, run: str, hang_at: str) -> int:
-    """`tiny.py FILE RUN HANG_AT`: hangs in gradient number HANG_AT, or is slow at 0; keeps a checkpoint each step."""
+def program(file: str, run: str, hang_at: str, jobs: str = "1") -> int:
+    """`tiny.py FILE RUN HANG_AT [JOBS]`: hangs in gradient number HANG_AT, or is slow at 0; a checkpoint each step."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     session.CHECKPOINT_S = session.CHECKPOINT_SHARE = 0
     Hanging.sign, Hanging.hang_at = Path(f"{run}.sign"), int(hang_at)
     registry.register(NAME)(Hanging)
+    side_by_side.COMMAND = (*JOB, f"{run}.sign", hang_at)
     try:
-        return run_training(Request(file=Path(file), run=Path(run)), Console())
+        return run_training(Request(file=Path(file), run=Path(run), jobs=int(jobs)), Console())
     except (UserError, LabError) as error:
         print(error, file=sys.stderr)
         return 1 if isinstance(error, LabError) else 2
 
 
+def one_job(sign: str, hang_at: str, *arguments: str) -> None:
+    """`tiny.py job SIGN HANG_AT …`: testbed.training.job with the workload, hanging as there; not below 0."""
+    session.CHECKPOINT_S = session.CHECKPOINT_SHARE = 0
+    registry.register(NAME)(Tiny if int(hang_at) < 0 else Hanging)
+    Hanging.sign, Hanging.hang_at = Path(f"{sign}-{os.getpid()}"), int(hang_at)
+    job.main(*arguments)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "job":
+        one_job(*sys.argv[2:])
     sys.exit(program(*sys.argv[1:]))

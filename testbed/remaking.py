@@ -1,0 +1,47 @@
+"""What a run folder gives again, be it a sweep's or a training's: figures, and its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from testbed.results.run_folder import RunFolder
+
+
+def remake_figures(folder: Path) -> Path:
+    """Make a run's table, figures and pages again; the index, or the figures' folder where there is none.
+
+    UserError for a folder that is no run's.
+    """
+    if not _is_training(folder):
+        return _remake_sweep(RunFolder.existing(folder))
+    from testbed.training.folder import TrainingFolder
+    from testbed.training.run import make_figures
+
+    training = TrainingFolder(folder)
+    with training.locked():
+        return make_figures(training)[0]
+
+
+def _remake_sweep(run: RunFolder) -> Path:
+    from testbed.sweep import make_figures
+
+    with run.locked():
+        pages = make_figures(run)
+    return pages[0] if pages else run.figures_path
+
+
+def export_table(folder: Path, kind: str) -> bytes:
+    """A run's table in a format; UserError for a folder that is no run's."""
+    run = None if _is_training(folder) else RunFolder.existing(folder)
+    from testbed.results import table as tables  # imports pandas, which a mistake need not wait for
+
+    if run is not None:
+        return tables.export(tables.table(run), kind)
+    from testbed.training import folder as training
+    from testbed.training import table as epochs
+
+    return tables.export(epochs.table(training.TrainingFolder(folder)), kind)
+
+
+def _is_training(folder: Path) -> bool:
+    return (folder / "trials.json").is_file()
