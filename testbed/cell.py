@@ -83,7 +83,13 @@ class Steps:
 
 # Keys that are younger than the first runs. At these values they are no part of a cell's identity, so that results of
 # before they were there keep their names.
-_YOUNGER: Final[Mapping[str, Any]] = {"slow_worker": None, "schedule": [], "containers": None, "capture": False}
+_YOUNGER: Final[Mapping[str, Any]] = {
+    "slow_worker": None,
+    "schedule": [],
+    "containers": None,
+    "capture": False,
+    "training": None,
+}
 _YOUNGER_OF_NETWORK: Final[Mapping[str, Any]] = {"own_links": []}
 
 
@@ -121,6 +127,15 @@ class Hosting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WholeTraining:
+    """What a cell trains from beginning to end, epoch by epoch, in the place of steps that are measured."""
+
+    trial: Mapping[str, Any]  # testbed.training.trial.Trial as JSON, without its network, which is the cell's own
+    after_epochs: int = 0  # that were trained before
+    checkpoint: str | None = None  # file of what the workers had then
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One point of a sweep. Equal cells have equal `id`s, whatever sweep declared them."""
 
@@ -143,6 +158,7 @@ class Cell:
     schedule: tuple[Change, ...] = ()  # in the order of time; the same in every repetition
     containers: Containers | None = None  # of the host lab; None: processes in network namespaces
     capture: bool = False  # whether a pcap file is kept of every link
+    training: WholeTraining | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The cell as plain JSON values; `from_json` restores an equal cell."""
@@ -153,7 +169,7 @@ class Cell:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Cell:
         """The cell that `to_json` wrote."""
-        slow, containers = values.get("slow_worker"), values.get("containers")
+        slow, containers, training = (values.get(key) for key in ("slow_worker", "containers", "training"))
         return cls(
             **dict(values)
             | {
@@ -162,6 +178,7 @@ class Cell:
                 "slow_worker": None if slow is None else SlowWorker(**slow),
                 "schedule": tuple(Change(**change) for change in values.get("schedule", ())),
                 "containers": None if containers is None else Containers(**containers),
+                "training": None if training is None else WholeTraining(**training),
             }
         )
 

@@ -13,8 +13,11 @@ from rich.text import Text
 
 from testbed.errors import UserError
 from testbed.interruption import stopping_on_signals
+from testbed.labs import registry
+from testbed.measuring import Labs
 from testbed.results import atomic, provenance
 from testbed.training.folder import DIVERGED, ENDED, FAILED, OK, TrainingFolder
+from testbed.training.networked import NetworkedSession
 from testbed.training.plan import load_training
 from testbed.training.session import Session
 from testbed.training.table import table
@@ -34,9 +37,10 @@ class Request:
     run: Path | None = None  # default: runs/NAME
     times: Path | None = None  # the run of a sweep, whose epoch times the losses are set against
     only: Sequence[str] = ()  # KEY=VALUE, of that sweep's cells
+    jobs: int | None = None  # lanes side by side, of trials with networks; default: one a core, as far as memory allows
 
 
-def run_training(request: Request, console: Console) -> int:
+def run_training(request: Request, console: Console, labs: Labs = registry) -> int:
     """Run a training, or go on with one; return the exit code. UserError and LabError are one sentence each."""
 
     def say(text: str) -> None:
@@ -45,7 +49,7 @@ def run_training(request: Request, console: Console) -> int:
     if request.only and request.times is None:
         raise UserError("--only chooses cells of the run that --times names: give --times, or leave --only out")
     times = None if request.times is None else EpochTimes.of_run(request.times, request.only)
-    plan = load_training(request.file)
+    plan = load_training(request.file, lambda: labs.auto()[0])
     for warning in plan.warnings:
         say(f"warning: {warning}")
     folder = TrainingFolder(request.run or Path("runs") / plan.name)
@@ -56,7 +60,7 @@ def run_training(request: Request, console: Console) -> int:
         for trial in plan.trials:
             if trial not in to_do:
                 folder.remove_checkpoint(trial)  # of a process that was killed between its last two words
-        _train(to_do, plan.name, folder, console, say)
+        _train(to_do, plan.name, folder, console, labs, request.jobs)
         statuses = {trial.id: _status(trial, folder) for trial in plan.trials}
         if times is not None:
             _join(times, plan.trials, folder, say)
@@ -73,17 +77,28 @@ def run_training(request: Request, console: Console) -> int:
     return SOME_FAILED if failed else DONE
 
 
-def _train(trials: Sequence[Trial], name: str, folder: TrainingFolder, console: Console, say: Say) -> None:
-    """Train one trial after another until a signal comes."""
+def _train(
+    trials: Sequence[Trial], name: str, folder: TrainingFolder, console: Console, labs: Labs, jobs: int | None
+) -> None:
+    """Train one trial after another in this process, then those with networks; until a signal comes."""
     if not trials:
         return
-    number = folder.sessions.add(provenance.collect(name, {}))
+    facts = provenance.collect(name, {})
+    number = folder.sessions.add(facts)
     stop = threading.Event()
     with stopping_on_signals(stop), console.status("") as status:
+
+        def say(text: str) -> None:
+            console.print(Text(text), soft_wrap=True)
+
         session = Session(folder, number, stop, say, status.update)
         for trial in trials:
-            if not stop.is_set():
+            if trial.network is None and not stop.is_set():
                 session.train(trial)
+        on_networks = [trial for trial in trials if trial.network is not None]
+        if on_networks and not stop.is_set():
+            networked = NetworkedSession(folder, number, stop, say, status.update, labs)
+            folder.sessions.replace({**facts, "labs": networked.train(on_networks, jobs)})
 
 
 def _status(trial: Trial, folder: TrainingFolder) -> str | None:
@@ -99,7 +114,7 @@ def _join(times: EpochTimes, trials: Sequence[Trial], folder: TrainingFolder, sa
     found = {}
     for trial in trials:
         record = folder.record(trial)
-        if record is None:
+        if record is None or trial.network is not None:
             continue
         found[trial.id] = times.of(trial, record["steps_per_epoch"])
         if not found[trial.id]:

@@ -8,9 +8,19 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictInt
 
-from testbed.specification.choices import Algorithm, Codec, NameAlone, Strict, WithOptions
+from testbed.specification.choices import (
+    Algorithm,
+    Codec,
+    ContainersChoice,
+    NameAlone,
+    Strict,
+    TopologyChoice,
+    WithOptions,
+)
+from testbed.specification.dynamics import OrNone, StragglerChoice
 from testbed.specification.reading import Kind
 from testbed.specification.values import Axis
+from testbed.training.network_file import NetworkChoice
 from testbed.training.rate import RateSchedule, Shape
 from testbed.training.trial import DIVERGENCE
 
@@ -105,6 +115,7 @@ def _one_value(densities: list[float]) -> list[tuple[float, ...]]:
 
 
 _Rate = Annotated[RateChoice, BeforeValidator(_initial_alone)]
+_Network = Annotated[NetworkChoice, OrNone("{bandwidth: 20 Mbit/s, latency: 5 ms}")]  # None: no network
 _Densities = Annotated[list[Annotated[float, Field(strict=True, gt=0, le=1)]], AfterValidator(_one_value)]
 
 
@@ -143,6 +154,9 @@ class Axes(Strict):
         [DIVERGENCE], description="times the first step's loss: above it a training has diverged, and ends"
     )
     device: Axis[Literal["cpu", "cuda"]] = Field(["cpu"], description="of this machine, that computes")
+    network: Axis[_Network] = Field(
+        ["none"], validate_default=True, description="none: in one process; or a network, by a sweep file's keys"
+    )
     seeds: Axis[Annotated[StrictInt, Field(ge=0)]] = Field([1], description="a trial for each")
 
 
@@ -172,5 +186,9 @@ TRAINING: Final = Kind(
         "rate": RateChoice,
         "warmup": WarmupChoice,
         "drops": DropsChoice,
+        "network": NetworkChoice,
+        "containers": ContainersChoice,
+        "topology": TopologyChoice,
+        "straggler": StragglerChoice,
     },
 )
