@@ -188,9 +188,14 @@ class Cell:
         return self.lab == "host" and self.device in OWN_DEVICES
 
     @property
+    def in_real_time(self) -> bool:
+        """Whether whatever else this machine does takes time from it."""
+        return self.lab != "virtual"
+
+    @property
     def can_overrun(self) -> bool:
         """Whether work may take longer than the profile says: in real time, where another device is emulated."""
-        return self.lab != "virtual" and not self.computes_here
+        return self.in_real_time and not self.computes_here
 
     @property
     def id(self) -> str:

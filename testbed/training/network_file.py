@@ -32,14 +32,16 @@ class NetworkChoice(Block):
     @model_validator(mode="before")
     @classmethod
     def _has_keys_of_networks(cls, values: Any) -> Any:
-        others = [key for key in values if key in cls.model_fields and key not in KEYS] if values else []
-        if others:
+        given = values if isinstance(values, Mapping) else {}
+        if others := [key for key in given if key in cls.model_fields and key not in KEYS]:
             raise ValueError(f"has {others[0]}, which is no network's: its keys are {', '.join(KEYS)}")
         return values
 
 
 def networks(choice: NetworkChoice) -> Iterator[Mapping[str, Any]]:
-    """The product of a mapping's lists; None for a key without values."""
+    """The product of a mapping's lists; None for a key without values. UserError for one that none can use."""
+    if choice.trunk and all(topology.name != "tree" for topology in choice.topology):
+        raise UserError("network.trunk is given, but only a tree has links between switches: remove it")
     values = {key: getattr(choice, key) for key in KEYS}
     for combination in itertools.product(*(axis or [None] for axis in values.values())):
         yield dict(zip(values, combination, strict=True))
@@ -50,8 +52,6 @@ def cell_of(trial: Trial, network: Mapping[str, Any], lab_when_auto: Callable[[]
 
     UserError or ValueError for what cannot be.
     """
-    if network["trunk"] is not None and network["topology"].name != "tree":
-        raise UserError("network.trunk is given, but only a tree has links between switches: remove it")
     if trial.device != "cpu":
         raise UserError(
             f"device is {trial.device}, but with a network workers compute where the network's lab and device say: "

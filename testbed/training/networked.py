@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
+import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,6 +37,7 @@ class _OnNetwork:
     trial: Trial
     begun: Begun | None = None
     trainer: Received | None = None
+    given_up: bool = False  # whatever more is heard of it
 
 
 class NetworkedSession:
@@ -72,11 +77,23 @@ class NetworkedSession:
         return {name: lab.provenance() for name, lab in labs.items()}
 
     def _run(self, lab: Lab, cells: Sequence[Cell], jobs: int) -> None:
-        if not self._stop.is_set():
-            lab.run(cells, self._hear, self._stop, jobs)
-        for cell in cells:
-            if (begun := self._trials[cell.id].begun) is not None and not begun.course.is_over:
-                begun.checkpoint()
+        """In real time, to evaluate would take time from those who train: that waits until all are done."""
+        if self._stop.is_set():
+            return
+        with tempfile.TemporaryDirectory(prefix="gradwire-epochs-") as folder:
+            later = _Later(Path(folder))
+            try:
+                lab.run(cells, later.hear if cells[0].in_real_time else self._hear, self._stop, jobs)
+            finally:
+                for event in later.events:
+                    self._hear(event)
+                self._keep(cells)
+
+    def _keep(self, cells: Sequence[Cell]) -> None:
+        """Where the trials are that have not ended."""
+        for on in (self._trials[cell.id] for cell in cells):
+            if on.begun is not None and on.begun.course.step and not on.begun.course.is_over:
+                on.begun.checkpoint()
 
     def _cell(self, trial: Trial) -> Cell | None:
         """The cell that trains the trial from where it is; None where it cannot go on, which is kept."""
@@ -116,12 +133,19 @@ class NetworkedSession:
                 self._show(f"lane {event.lane}: {event.text}")
             case CellProgress():
                 self._show(f"{describe(self._trials[event.cell_id].trial)}: {event.phase}, step {event.step}")
+            case CellEpoch() | CellFinished() | CellFailed():
+                on = self._trials[event.cell_id]
+                if not on.given_up:
+                    self._take_of(on, event)
+
+    def _take_of(self, on: _OnNetwork, event: CellEpoch | CellFinished | CellFailed) -> None:
+        match event:
             case CellEpoch():
-                self._take_epoch(self._trials[event.cell_id], event)
+                self._take_epoch(on, event)
             case CellFinished():
-                self._end(self._trials[event.cell_id], event.measurement)
+                self._end(on, event.measurement)
             case CellFailed():
-                self._give_up(self._trials[event.cell_id], event)
+                self._give_up(on, event)
 
     def _take_epoch(self, on: _OnNetwork, event: CellEpoch) -> None:
         """Evaluate an epoch as a training in this process does, and keep it with its time."""
@@ -138,6 +162,7 @@ class NetworkedSession:
         except NotKept:
             raise
         except Exception as error:
+            on.begun, on.given_up = None, True  # where it is would be in the midst of an epoch
             self._fail(on.trial, in_a_sentence(error))
             return
         self._say(f"{describe(on.trial)}: {latest(begun.course, trainer)}")
@@ -166,6 +191,23 @@ class NetworkedSession:
             begun.end()
         else:
             self._fail(on.trial, event.reason)
+
+
+class _Later:
+    """Keeps what is heard, and what workers had, for when nothing is measured any more."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.events: list[Event] = []
+
+    def hear(self, event: Event) -> None:
+        """Keep an event."""
+        if isinstance(event, CellEpoch):
+            kept = self._folder / event.cell_id / str(event.epoch)
+            shutil.copytree(event.kept, kept)
+            event = dataclasses.replace(event, kept=kept)
+        if not isinstance(event, CellProgress):
+            self.events.append(event)
 
 
 def _time(epochs: list[dict[str, Any]], document: Mapping[str, Any]) -> None:

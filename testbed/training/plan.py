@@ -17,6 +17,7 @@ from algorithms.codecs.codec import create_codec
 from testbed.errors import UserError
 from testbed.labs.registry import auto
 from testbed.specification.reading import parse, read_text
+from testbed.specification.rules import warnings
 from testbed.training.models import (
     batches_of,
     begins_denser,
@@ -56,11 +57,12 @@ def load_training(path: Path, lab_when_auto: Callable[[], str] = lambda: auto()[
     source = str(path)
     text = read_text(path, TRAINING)
     file = parse(text, source, TRAINING)
-    points = list(_points(file, source))
     try:
+        points = list(_points(file, source))
         trials = list({trial.id: trial for point in points for trial in _trials(point, lab_when_auto)}.values())
         _require_density_warmup_of_use(points, trials)
         advice = [sentence for trial in trials for sentence in _checked(trial)]
+        advice += warnings([trial.network for trial in trials if trial.network is not None])
     except (ValueError, UserError) as error:
         raise UserError(f"{source}: {error}") from None
     return TrainingPlan(name=file.name or path.stem, text=text, trials=trials, warnings=list(dict.fromkeys(advice)))

@@ -16,6 +16,9 @@ from testbed.interruption import stopping_on_signals
 from testbed.labs import registry
 from testbed.measuring import Labs
 from testbed.results import atomic, provenance
+from testbed.specification.reading import SWEEP, parse, read_text
+from testbed.sweep import Request as SweepRequest
+from testbed.sweep import run_sweep
 from testbed.training.folder import DIVERGED, ENDED, FAILED, OK, TrainingFolder
 from testbed.training.networked import NetworkedSession
 from testbed.training.plan import load_training
@@ -35,7 +38,7 @@ class Request:
 
     file: Path
     run: Path | None = None  # default: runs/NAME
-    times: Path | None = None  # the run of a sweep, whose epoch times the losses are set against
+    times: Path | None = None  # the run of a sweep, or its file, whose epoch times the losses are set against
     only: Sequence[str] = ()  # KEY=VALUE, of that sweep's cells
     jobs: int | None = None  # lanes side by side, of trials with networks; default: one a core, as far as memory allows
 
@@ -48,8 +51,8 @@ def run_training(request: Request, console: Console, labs: Labs = registry) -> i
 
     if request.only and request.times is None:
         raise UserError("--only chooses cells of the run that --times names: give --times, or leave --only out")
-    times = None if request.times is None else EpochTimes.of_run(request.times, request.only)
     plan = load_training(request.file, lambda: labs.auto()[0])
+    times = _epoch_times(request, labs, console)
     for warning in plan.warnings:
         say(f"warning: {warning}")
     folder = TrainingFolder(request.run or Path("runs") / plan.name)
@@ -75,6 +78,23 @@ def run_training(request: Request, console: Console, labs: Labs = registry) -> i
     say(f"{', '.join(counts)} of {len(plan.trials)} trials; table: {folder.table_path}")
     say(f"figures: {pages[0]}")
     return SOME_FAILED if failed else DONE
+
+
+def _epoch_times(request: Request, labs: Labs, console: Console) -> EpochTimes | None:
+    """What the sweep measured that the request names; where that is a file, once what its run lacks was measured.
+
+    KeyboardInterrupt where that was stopped.
+    """
+    run = request.times
+    if run is None:
+        return None
+    if run.is_file():
+        file = run
+        run = Path("runs") / (parse(read_text(file), str(file), SWEEP).name or file.stem)
+        sweep = SweepRequest(file=file, run=run, only=request.only, jobs=request.jobs)
+        if run_sweep(sweep, labs, console) == INTERRUPTED:
+            raise KeyboardInterrupt
+    return EpochTimes.of_run(run, request.only)
 
 
 def _train(
@@ -142,4 +162,5 @@ def _command(request: Request, folder: TrainingFolder) -> str:
     """The command that goes on with this training."""
     words = ["gradwire", "train", str(request.file), "--run", str(folder.path)]
     words += [] if request.times is None else ["--times", str(request.times)]
-    return shlex.join(words + [word for text in request.only for word in ("--only", text)])
+    words += [word for text in request.only for word in ("--only", text)]
+    return shlex.join(words if request.jobs is None else [*words, "--jobs", str(request.jobs)])
