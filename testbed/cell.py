@@ -188,6 +188,11 @@ class Cell:
         return self.lab == "host" and self.device in OWN_DEVICES
 
     @property
+    def computes(self) -> bool:
+        """Whether workers compute their gradients, be it in no emulated time."""
+        return self.gradients == "live"
+
+    @property
     def in_real_time(self) -> bool:
         """Whether whatever else this machine does takes time from it."""
         return self.lab != "virtual"

@@ -28,7 +28,9 @@ def lanes(
     if not cells:
         return asked or 1
     available = psutil.virtual_memory().available if available_bytes is None else available_bytes
-    needed, workers = max((lab_of(lab).lane_bytes(workers), workers) for lab, workers in _sizes(cells))
+    needed, workers = max(
+        (lab_of(lab).lane_bytes(workers, computing=computing), workers) for lab, workers, computing in _sizes(cells)
+    )
     fitting = available // needed
     if fitting == 0:
         raise UserError(
@@ -42,9 +44,9 @@ def lanes(
     return asked
 
 
-def _sizes(cells: Sequence[Cell]) -> set[tuple[str, int]]:
-    """Labs and numbers of workers."""
-    return {(cell.lab, cell.network.workers) for cell in cells}
+def _sizes(cells: Sequence[Cell]) -> set[tuple[str, int, bool]]:
+    """Labs, numbers of workers, and whether they compute."""
+    return {(cell.lab, cell.network.workers, cell.computes) for cell in cells}
 
 
 def _gigabytes(size_bytes: int) -> str:

@@ -80,8 +80,8 @@ class Lab(Protocol):
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
         """Make ready what the cells need (kernel, recorded gradients); raise UserError where that cannot be."""
 
-    def lane_bytes(self, workers: int) -> int:
-        """Memory that a lane with that many workers takes at most."""
+    def lane_bytes(self, workers: int, *, computing: bool) -> int:
+        """Memory that a lane with that many workers takes; `computing`: their gradients, where others replay them."""
 
     def provenance(self) -> dict[str, Any]:
         """What a reader needs to trust a number: kernel, its configuration's digest, MPI, torch, sysctls."""

@@ -69,31 +69,39 @@ class NetworkedSession:
         side_by_side = lanes(jobs, cells, self._labs.create)
         for name, lab in labs.items():
             lab.prepare(by_lab[name], self._say)
-        with _one_thread():
+        with _one_thread(), tempfile.TemporaryDirectory(prefix="gradwire-epochs-") as folder:
             for name, lab in labs.items():
-                self._run(lab, by_lab[name], side_by_side)
+                self._run(lab, by_lab[name], side_by_side, _Later(Path(folder)))
         if self._fault is not None:
             raise self._fault
         return {name: lab.provenance() for name, lab in labs.items()}
 
-    def _run(self, lab: Lab, cells: Sequence[Cell], jobs: int) -> None:
+    def _run(self, lab: Lab, cells: Sequence[Cell], jobs: int, later: _Later) -> None:
         """In real time, to evaluate would take time from those who train: that waits until all are done."""
+
+        def hear(event: Event) -> None:
+            if cells[0].in_real_time and isinstance(event, CellEpoch | CellFinished | CellFailed):
+                later.keep(event)
+            else:
+                self._hear(event)
+
         if self._stop.is_set():
             return
-        with tempfile.TemporaryDirectory(prefix="gradwire-epochs-") as folder:
-            later = _Later(Path(folder))
-            try:
-                lab.run(cells, later.hear if cells[0].in_real_time else self._hear, self._stop, jobs)
-            finally:
-                for event in later.events:
-                    self._hear(event)
-                self._keep(cells)
+        try:
+            lab.run(cells, hear, self._stop, jobs)
+        finally:
+            for event in later.events:
+                self._hear(event)
+            for cell in cells:
+                self._keep(self._trials[cell.id])
 
-    def _keep(self, cells: Sequence[Cell]) -> None:
-        """Where the trials are that have not ended."""
-        for on in (self._trials[cell.id] for cell in cells):
-            if on.begun is not None and on.begun.course.step and not on.begun.course.is_over:
+    def _keep(self, on: _OnNetwork) -> None:
+        """Where a trial is that has not ended."""
+        if self._fault is None and on.begun is not None and on.begun.course.step and not on.begun.course.is_over:
+            try:
                 on.begun.checkpoint()
+            except NotKept as error:
+                self._fault = error.cause
 
     def _cell(self, trial: Trial) -> Cell | None:
         """The cell that trains the trial from where it is; None where it cannot go on, which is kept."""
@@ -200,14 +208,13 @@ class _Later:
         self._folder = folder
         self.events: list[Event] = []
 
-    def hear(self, event: Event) -> None:
-        """Keep an event."""
+    def keep(self, event: Event) -> None:
+        """Keep an event, and the files that are gone when its report returns."""
         if isinstance(event, CellEpoch):
             kept = self._folder / event.cell_id / str(event.epoch)
             shutil.copytree(event.kept, kept)
             event = dataclasses.replace(event, kept=kept)
-        if not isinstance(event, CellProgress):
-            self.events.append(event)
+        self.events.append(event)
 
 
 def _time(epochs: list[dict[str, Any]], document: Mapping[str, Any]) -> None:

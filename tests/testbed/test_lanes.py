@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,13 @@ def test_one_lane_a_core_as_far_as_memory_holds_the_largest_cell(scripted: Modul
     assert lanes(None, cells, lab.create, 10**15) == len(os.sched_getaffinity(0))
     assert lanes(None, cells, lab.create, 16 * GB - 1) == 1
     assert lanes(3, cells, lab.create, 24 * GB) == 3
+
+
+def test_workers_that_compute_need_more_memory(scripted: ModuleType, cells: list[Cell]) -> None:
+    live = [*cells, dataclasses.replace(cells[-1], gradients="live")]
+    assert lanes(1, live, scripted.ScriptedLab().create, 16 * GB) == 1
+    with pytest.raises(UserError, match=r"needs 16\.0 GB of memory"):
+        lanes(1, live, scripted.ScriptedLab().create, 16 * GB - 1)
 
 
 @pytest.mark.parametrize("asked", [0, 4])

@@ -21,6 +21,8 @@ from testbed.labs.station_process import StationProcess
 
 MEMORY_BASE_BYTES = 1536 << 20  # kernel, session and fork server with torch
 MEMORY_PER_WORKER_BYTES = 160 << 20
+# Beside that, of one that computes its gradients: data and activations. ResNet-20 with batches of 128 has 340 MiB.
+MEMORY_TO_COMPUTE_BYTES = 448 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +34,12 @@ class GuestFiles:
     spool: Path
 
 
-def memory_bytes(workers: int) -> int:
-    """Memory of a guest with that many workers; pages are taken from the machine only when they are touched."""
-    return MEMORY_BASE_BYTES + workers * MEMORY_PER_WORKER_BYTES
+def memory_bytes(workers: int, *, computing: bool = False) -> int:
+    """Memory of a guest with that many workers; pages are taken from the machine only when they are touched.
+
+    `computing`: their gradients, in the place of replaying them.
+    """
+    return MEMORY_BASE_BYTES + workers * (MEMORY_PER_WORKER_BYTES + computing * MEMORY_TO_COMPUTE_BYTES)
 
 
 def memory_folder(needed_bytes: int) -> Path:
@@ -82,8 +87,8 @@ class Guest(StationProcess):
 
     word = "the guest"
 
-    def __init__(self, files: GuestFiles, *, lane: int, run_id: str, workers: int) -> None:
-        memory = memory_bytes(workers)
+    def __init__(self, files: GuestFiles, *, lane: int, run_id: str, workers: int, computing: bool = False) -> None:
+        memory = memory_bytes(workers, computing=computing)
         super().__init__(
             command_line(files, lane=lane, run_id=run_id, memory=memory),
             files.spool / f"guest-{lane}.log",

@@ -34,9 +34,9 @@ class VirtualLab:
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)
 
-    def lane_bytes(self, workers: int) -> int:
+    def lane_bytes(self, workers: int, *, computing: bool) -> int:
         """A guest's memory."""
-        return memory_bytes(workers)
+        return memory_bytes(workers, computing=computing)
 
     def provenance(self) -> dict[str, Any]:
         """The kernel that was built, and what guests said of themselves."""
@@ -48,10 +48,12 @@ class VirtualLab:
             return
         linux, helpers = kernel.ensure(_silent), native.ensure()
         workers = max(cell.network.workers for cell in cells)
+        computing = any(cell.computes for cell in cells)
 
         def start_in(spool: Path) -> StartStation:
             files = GuestFiles(kernel=linux, native=helpers, spool=spool)
-            return lambda lane: Guest(files, lane=lane, run_id=clean.run_id_of(spool), workers=workers)
+            run_id = clean.run_id_of(spool)
+            return lambda lane: Guest(files, lane=lane, run_id=run_id, workers=workers, computing=computing)
 
         run_cells(cells, self._recordings, jobs, start_in, report, stop, self._guest_facts)
 
