@@ -101,7 +101,10 @@ class Training:
     def origin(self) -> list[str]:
         """For a figure's foot, below a note that has the size."""
         seeds = ", ".join(str(seed) for seed in self.seeds)
-        return [f"seeds {seeds}", f"trained in one process on {self.setting['device']}"]
+        rows = [rows[-1] for course in self.courses.values() for rows in course.epochs.values()]
+        labs = sorted({str(row["lab"]) for row in rows if _is_networked(row)})
+        where = f"over networks of the {'/'.join(labs)} lab" if labs else f"in one process on {self.setting['device']}"
+        return [f"seeds {seeds}", f"trained {where}"]
 
     def of(self, algorithm: str, codec: str | None = None, **options: float) -> System | None:
         """The one system with that algorithm, codec, bits and other options, as its name has them; else None."""
@@ -140,14 +143,23 @@ def _training(setting: Mapping[str, Any], group: pd.DataFrame, varied: tuple[str
 
 
 def _course(rows: Sequence[Row]) -> Course:
-    by_seed: dict[int, list[Row]] = defaultdict(list)
+    by_trial: dict[tuple[int, str], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: int(row["epoch"])):
-        by_seed[int(row["seed"])].append(row)
+        by_trial[int(row["seed"]), str(row["trial"])].append(row)
+    by_seed: dict[int, list[Row]] = {}
+    for (seed, _), of in by_trial.items():  # networks change no loss: of a seed's trials, the one that came farthest
+        by_seed[seed] = max(by_seed.get(seed, []), of, key=len)
     return Course(
         epochs=by_seed,
         status={seed: str(of[-1]["status"]) for seed, of in by_seed.items()},
         diverged={seed: int(of[-1]["epoch"]) for seed, of in by_seed.items() if of[-1]["status"] == "diverged"},
     )
+
+
+def _is_networked(row: Row) -> bool:
+    """Whether its loss came over a network: a time that was composed says nothing of that."""
+    timing = row.get("timing")
+    return isinstance(timing, str) and timing != "composed"
 
 
 def _text(value: object) -> str:

@@ -85,7 +85,7 @@ class Steps:
 # before they were there keep their names.
 _YOUNGER: Final[Mapping[str, Any]] = {
     "slow_worker": None, "schedule": [], "containers": None, "capture": False,
-    "workload_options": {}, "partition": "partitioned", "alpha": None,
+    "workload_options": {}, "partition": "partitioned", "alpha": None, "training": None,
 }  # fmt: skip
 _YOUNGER_OF_NETWORK: Final[Mapping[str, Any]] = {"own_links": []}
 
@@ -124,6 +124,15 @@ class Hosting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WholeTraining:
+    """What a cell trains from beginning to end, epoch by epoch, in the place of steps that are measured."""
+
+    trial: Mapping[str, Any]  # testbed.training.trial.Trial as JSON, without its network, which is the cell's own
+    after_epochs: int = 0  # that were trained before
+    checkpoint: str | None = None  # file of what the workers had then
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One point of a sweep. Equal cells have equal `id`s, whatever sweep declared them."""
 
@@ -149,6 +158,7 @@ class Cell:
     workload_options: Mapping[str, Any] = field(default_factory=dict)  # those that are not the defaults
     partition: str = "partitioned"  # who sees which samples
     alpha: float | None = None  # of partition dirichlet
+    training: WholeTraining | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The cell as plain JSON values; `from_json` restores an equal cell."""
@@ -159,7 +169,7 @@ class Cell:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Cell:
         """The cell that `to_json` wrote."""
-        slow, containers = values.get("slow_worker"), values.get("containers")
+        slow, containers, training = (values.get(key) for key in ("slow_worker", "containers", "training"))
         return cls(
             **dict(values)
             | {
@@ -168,6 +178,7 @@ class Cell:
                 "slow_worker": None if slow is None else SlowWorker(**slow),
                 "schedule": tuple(Change(**change) for change in values.get("schedule", ())),
                 "containers": None if containers is None else Containers(**containers),
+                "training": None if training is None else WholeTraining(**training),
             }
         )
 
@@ -177,9 +188,19 @@ class Cell:
         return self.lab == "host" and self.device in OWN_DEVICES
 
     @property
+    def computes(self) -> bool:
+        """Whether workers compute their gradients, be it in no emulated time."""
+        return self.gradients == "live"
+
+    @property
+    def in_real_time(self) -> bool:
+        """Whether whatever else this machine does takes time from it."""
+        return self.lab != "virtual"
+
+    @property
     def can_overrun(self) -> bool:
         """Whether work may take longer than the profile says: in real time, where another device is emulated."""
-        return self.lab != "virtual" and not self.computes_here
+        return self.in_real_time and not self.computes_here
 
     @property
     def id(self) -> str:

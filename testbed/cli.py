@@ -89,24 +89,31 @@ def sweep(
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--run", type=FOLDER, help="Folder of the records.  [default: runs/NAME]")
-@click.option("--times", type=FOLDER, metavar="RUN", help="A sweep's run: losses against its epochs' emulated time.")
+@click.option(
+    "--times",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A sweep's run, or its file, which is run first: losses against its epochs' emulated time.",
+)
 @click.option("--only", multiple=True, metavar="KEY=VALUE", help="Only the cells of RUN with this value; repeatable.")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Trials side by side.  [default: one a core, as memory allows]"
+    "--jobs", type=click.IntRange(min=1), help="Trials, or lanes, side by side.  [default: one a core, as memory allows]"
 )
 def train(file: Path, run: Path | None, times: Path | None, only: tuple[str, ...], jobs: int | None) -> int:
-    """Train what a training FILE declares, without a network, or go on with it.
+    """Train what a training FILE declares, in this process or over a network, or go on with it.
 
     \b
     Examples:
       gradwire train trainings/smoke.yaml
       gradwire train trainings/smoke.yaml --times runs/smoke --only bandwidth='5 Mbit/s'
+      gradwire train trainings/composed-direct.yaml --times sweeps/composed-direct.yaml
     """
     from rich.console import Console
 
     from testbed.training.run import Request, run_training
 
-    return run_training(Request(file=file, run=run, times=times, only=only, jobs=jobs), Console(highlight=False))
+    request = Request(file=file, run=run, times=times, only=only, jobs=jobs)
+    return run_training(request, Console(highlight=False))
 
 
 @cli.command()

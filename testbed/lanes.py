@@ -29,7 +29,8 @@ def lanes(
         return asked or 1
     available = psutil.virtual_memory().available if available_bytes is None else available_bytes
     needed, workers = max(
-        (lab_of(lab).lane_bytes(workers, parameters), workers) for lab, workers, parameters in _sizes(cells)
+        (lab_of(lab).lane_bytes(workers, parameters, computing=computing), workers)
+        for lab, workers, parameters, computing in _sizes(cells)
     )
     fitting = available // needed
     if fitting == 0:
@@ -44,11 +45,11 @@ def lanes(
     return asked
 
 
-def _sizes(cells: Sequence[Cell]) -> set[tuple[str, int, int]]:
-    """Labs, numbers of workers and of a model's parameters."""
+def _sizes(cells: Sequence[Cell]) -> set[tuple[str, int, int, bool]]:
+    """Labs, numbers of workers and of a model's parameters, and whether they compute."""
     from testbed.workloads.outline import outline  # imports torch
 
-    return {(cell.lab, cell.network.workers, outline(cell.workload)[-1].stop) for cell in cells}
+    return {(cell.lab, cell.network.workers, outline(cell.workload)[-1].stop, cell.computes) for cell in cells}
 
 
 def _gigabytes(size_bytes: int) -> str:

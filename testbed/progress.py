@@ -17,7 +17,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event, Note
+from testbed.labs.lab import CellEpoch, CellFailed, CellFinished, CellProgress, CellStarted, Event, Note
 
 
 @dataclass
@@ -128,6 +128,8 @@ class LiveProgress(Progress):
                 return self.words[event.cell_id]
             case CellProgress():
                 return f"{self.words[event.cell_id]}: {event.phase}, step {event.step}"
+            case CellEpoch():
+                return f"{self.words[event.cell_id]}: epoch {event.epoch} is over"
             case CellFinished():
                 return f"{self.words[event.cell_id]}: done"
             case CellFailed():

@@ -38,7 +38,7 @@ from testbed.cache import cache_folder, content_key
 from testbed.errors import LabError, UserError
 from testbed.workloads.partition import Batches
 from testbed.workloads.training import SynchronousTraining
-from testbed.workloads.workload import Workload, create
+from testbed.workloads.workload import State, Workload, create
 
 # Raised when the same identity would be recorded as other numbers: a new layout, another order of samples,
 # a new initialisation.
@@ -112,6 +112,8 @@ class Recording:
 
 class RecordedGradients:
     """One worker's gradients, replayed: a `GradientSource`."""
+
+    state: State | None = None
 
     def __init__(self, recording: Recording, worker: int) -> None:
         self._recording = recording

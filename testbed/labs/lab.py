@@ -30,6 +30,17 @@ class CellProgress:
 
 
 @dataclass(frozen=True)
+class CellEpoch:
+    """An epoch of a whole training is over: testbed.session.whole_training's document of it."""
+
+    lane: int
+    cell_id: str
+    epoch: int  # counted from 1
+    document: dict[str, Any]
+    kept: Path  # a folder with what each worker had after it; it is gone when the report returns
+
+
+@dataclass(frozen=True)
 class CellFinished:
     """A cell was measured. `measurement` and `trace` are docs/architecture.md's, less the cell itself."""
 
@@ -47,6 +58,7 @@ class CellFailed:
     lane: int
     cell_id: str
     reason: str
+    diverged: bool = False  # whether its own numbers are the reason
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ class Note:
     text: str
 
 
-Event = CellStarted | CellProgress | CellFinished | CellFailed | Note
+Event = CellStarted | CellProgress | CellEpoch | CellFinished | CellFailed | Note
 
 
 class Lab(Protocol):
@@ -68,8 +80,11 @@ class Lab(Protocol):
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
         """Make ready what the cells need (kernel, recorded gradients); raise UserError where that cannot be."""
 
-    def lane_bytes(self, workers: int, parameters: int) -> int:
-        """Memory that a lane with that many workers takes at most, each with a model of so many parameters."""
+    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
+        """Memory that a lane with that many workers takes at most, each with a model of so many parameters.
+
+        `computing`: their gradients, where others replay them.
+        """
 
     def provenance(self) -> dict[str, Any]:
         """What a reader needs to trust a number: kernel, its configuration's digest, MPI, torch, sysctls."""

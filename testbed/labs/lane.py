@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from testbed import clean
 from testbed.cell import Cell
 from testbed.errors import LabError
-from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Event, Note
+from testbed.labs.lab import CellEpoch, CellFailed, CellFinished, CellProgress, CellStarted, Event, Note
 from testbed.labs.spool import Batch, EventReader, Spool, Task, batches_of
 
 LOOK_EVERY_S = 0.1
@@ -179,8 +179,8 @@ class Lane:
         """Report what has come; whether the guest has said that it ends."""
         said_end = False
         for event in self._events.new():
-            self._last_event_s = time.monotonic()
             said_end |= self._take(event)
+            self._last_event_s = time.monotonic()  # now: to evaluate an epoch takes its time
         return said_end
 
     def _take(self, event: dict[str, Any]) -> bool:
@@ -199,6 +199,10 @@ class Lane:
                 self._report(CellStarted(self._number, **event))
             case "step":
                 self._report(CellProgress(self._number, **event))
+            case "epoch":
+                kept = self._spool.kept_path(self._number) / event["cell_id"] / str(event["epoch"])
+                self._report(CellEpoch(self._number, **event, kept=kept))
+                shutil.rmtree(kept, ignore_errors=True)
             case "finished":
                 self._end_cell(event["cell_id"])
                 event["measurement"] |= {"lane": self._number, "wall_s": time.monotonic() - self._started_s}

@@ -105,6 +105,10 @@ class Spool:
         """Where a lane's packet captures lie until they are fetched: a folder for each cell, by its id."""
         return self.folder / f"captures-{lane}"
 
+    def kept_path(self, lane: int) -> Path:
+        """Where what workers had after an epoch lies until it is fetched: by the cell's id, then the epoch."""
+        return self.folder / f"kept-{lane}"
+
 
 def _read(path: Path) -> Batch:
     tasks = [Task(Cell.from_json(task["cell"]), task["recording"]) for task in json.loads(path.read_text())]

@@ -20,6 +20,7 @@ def work(
     with Session(
         folder=folder,
         captures=spool.captures_path(lane),
+        kept=spool.kept_path(lane),
         native=native,
         environment=waiting,
         emit=events.write,

@@ -15,17 +15,16 @@ import numpy.typing as npt
 from testbed.cell import Cell, Steps
 from testbed.profiles.profile import Profile
 from testbed.results.spread import steps_per_epoch
-from testbed.session.byte_account import account, mean_account
+from testbed.session.byte_account import mean_account
+from testbed.session.crew import Crew, HostLinks, workload_document
 from testbed.session.link_schedule import LinkSchedule
 from testbed.session.timeline import Timeline
 from testbed.session.trace import TRACED_STEPS, trace_document
 from testbed.session.worker_group import WorkerGroup
-from testbed.workers.protocol import PARTS, Block, BlockDone, Counters, Leave, Left, Prepare, Ready, Snapshot
+from testbed.workers.protocol import PARTS, BlockDone, Prepare
 
 SETTLED_WITHIN = 0.005  # relative difference of two successive step times (means over periods, or over pairs of them)
 LEAD_IN_STEPS = 1  # a block begins with all workers in step; they fall into their own rhythm before it is measured
-PREPARE_TIMEOUT_S = 600.0
-SLOWEST_STEP_S = 600.0  # without a sign of life for longer than this a step counts as hung
 
 ComputeDraws = Callable[[int, int], npt.NDArray[np.float64]]  # (repetition, steps) -> seconds [worker, step]
 
@@ -151,22 +150,19 @@ class Measurement:
 
         With a schedule it is entered for warm-ups, too, as every repetition has one.
         """
-        self._group = group
+        self._crew = Crew(group, cell, quiet_s)
         self._cell = cell
         self._profile = profile
         self._draws = draws
         self._mean_compute_s = mean_compute_s
-        self._quiet_s = quiet_s
         self._say = say
         self._schedule = schedule
         self._measuring = measuring or nullcontext()
         self._steps = cell.steps
-        self._step = 0
-        self._declared_bytes = 0
         self._measured: list[list[BlockDone]] = []
         self.trace: dict[str, Any] = {}  # of the last steps that `run` measured: testbed.session.trace
 
-    def run(self, recording: str | None, host_links: Callable[[int, str], int]) -> dict[str, Any]:
+    def run(self, recording: str | None, host_links: HostLinks) -> dict[str, Any]:
         """The cell document, less what only the lab knows (probe, profile, lane)."""
         start_s = time.monotonic()
         numbers = range(self._cell.steps.repetitions)
@@ -189,40 +185,25 @@ class Measurement:
             "emulated_s": time.monotonic() - start_s,
         }
 
-    def _visit(
-        self, repetitions: Sequence[int], recording: str | None, host_links: Callable[[int, str], int]
-    ) -> _Visit:
+    def _visit(self, repetitions: Sequence[int], recording: str | None, host_links: HostLinks) -> _Visit:
         """From the cell's preparation to its end, with some of its repetitions."""
         if self._schedule:
             self._schedule.set_up(repetitions[0])
-        everyone = self._ask_all(Prepare(self._cell.to_json(), recording, self._profile), Ready, PREPARE_TIMEOUT_S)
+        crew, workers = self._crew, self._cell.network.workers
+        everyone = crew.prepare([Prepare(self._cell.to_json(), recording, self._profile)] * workers)
         ready = everyone[0]
-        self._steps, self._step = steps_of(self._cell, ready.samples), 0
+        self._steps = steps_of(self._cell, ready.samples)
         warmup = self._warm_up(ready.period)
-        declared_before, steps_before = self._declared_bytes, self._step
         with nullcontext() if self._schedule else self._measuring:
-            before = self._count()
+            before = crew.count()
             measured = [self._repeat(number, ready.period) for number in repetitions]
-            after = self._count()
-        self._ask_all(Leave(), Left, PREPARE_TIMEOUT_S)
+            counted = crew.explained(before, host_links)
+        crew.leave()
         return _Visit(
             repetitions=measured,
             warmup=warmup,
-            bytes=account(
-                before,
-                after,
-                declared_bytes=self._declared_bytes - declared_before,
-                steps=self._step - steps_before,
-                host_links=host_links,
-            ),
-            processor_wait_s=max(b.waited_s - a.waited_s for a, b in zip(before, after, strict=True))
-            / (self._step - steps_before),
-            workload={
-                "dataset": ready.dataset,
-                "samples": ready.samples,
-                "parameters": ready.parameters,
-                "gradients": self._cell.gradients,
-            },
+            **counted,
+            workload=workload_document(ready, self._cell.gradients),
             devices=[one.device for one in everyone],
         )
 
@@ -232,8 +213,8 @@ class Measurement:
             compute_s = np.tile(np.reshape(self._mean_compute_s, (-1, 1)), size)
             done = self._block(compute_s, "warm-up")
             if has_settled(np.diff(step_ends(done), prepend=block_start(done)).tolist(), period):
-                return {"steps": self._step, "settled": True}
-        return {"steps": self._step, "settled": False}
+                return {"steps": self._crew.step, "settled": True}
+        return {"steps": self._crew.step, "settled": False}
 
     def _repeat(self, number: int, period: int) -> dict[str, Any]:
         lead_in = _whole_periods(LEAD_IN_STEPS, period)
@@ -248,28 +229,14 @@ class Measurement:
             self._schedule.restore()
         self._measured.append(done)
         if traced:
-            self.trace = trace_document(done, self._step)
+            self.trace = trace_document(done, self._crew.step)
         return repetition_document(done, lead_in) | happened
 
     def _block(
         self, compute_s: npt.NDArray[np.float64], phase: str, traced: int = 0, timeline: Timeline | None = None
     ) -> list[BlockDone]:
-        self._say(phase, self._step)
-        commands = [Block(self._step, tuple(of_worker), traced) for of_worker in compute_s.tolist()]
-        timeout_s = SLOWEST_STEP_S + float(compute_s.max())
-        done = self._group.ask(commands, BlockDone, timeout_s, timeline)
-        self._step += compute_s.shape[1]
-        self._declared_bytes += sum(block.declared_bytes for block in done)
-        return done
-
-    def _count(self) -> list[Counters]:
-        """Counters of all workers once the network is quiet: what is in flight belongs to the steps before."""
-        time.sleep(self._quiet_s)
-        counters: list[Counters] = self._ask_all(Snapshot(), Counters, PREPARE_TIMEOUT_S)
-        return counters
-
-    def _ask_all(self, command: Any, reply_type: Any, timeout_s: float) -> Any:
-        return self._group.ask([command] * self._cell.network.workers, reply_type, timeout_s)
+        self._say(phase, self._crew.step)
+        return self._crew.take(compute_s, traced, timeline)
 
 
 def merge_document(cell: Cell, measured: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ workers themselves after a failure, or when they are worn out.
 
 from __future__ import annotations
 
-import functools
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,32 +13,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from shaping.plan import LinkShaping
 from shaping.plan import plan as shaping_plan
 from shaping.probe import probe as probe_network
 from shaping.schedule import scheduled
-from testbed import profiles
 from testbed.cell import Cell, Hosting, Network
 from testbed.errors import LabError, UserError
-from testbed.profiles import compute_draws
+from testbed.profiles.profile import Profile
 from testbed.session.capture import Capture, CaptureFailure, taps
+from testbed.session.compute import Compute, profile_of, quiet_s
 from testbed.session.emulation import Emulation, LinkShaper
 from testbed.session.hosts import Hosts, NamespaceHosts
 from testbed.session.link_schedule import LinkSchedule
 from testbed.session.measure import Measurement, merge_document
-from testbed.session.worker_group import WorkerFailure, WorkerGroup
+from testbed.session.whole_training import TrainingRun
+from testbed.session.worker_group import WorkerDiverged, WorkerFailure, WorkerGroup
 from topologies import addressing, registry, sysctls
 from topologies import network as networks
-
-_profile = functools.cache(profiles.load)  # reading and checking one takes longer than a step
 
 Emit = Callable[..., None]
 Task = tuple[Cell, str | None]  # a cell, and the folder of its recorded gradients
 
-QUIET_ROUND_TRIPS = 4
-QUIET_AT_LEAST_S = 0.5  # beyond delayed acknowledgements (40 ms) and the shortest retransmission time-out (200 ms)
 DRAIN_WITHIN_S = 60.0
 
 
@@ -51,14 +45,19 @@ class Session:
         *,
         folder: Path,
         captures: Path,
+        kept: Path,
         native: Path,
         environment: Mapping[str, str],
         emit: Emit,
         emulation: Emulation,
     ) -> None:
-        """`folder` is for sockets and logs of this session's own, `captures` for those of cells, by their ids."""
+        """`folder` is for sockets and logs of this session's own, `captures` for those of cells, by their ids.
+
+        `kept`, by cells' ids too, is for what workers had after each epoch of a whole training.
+        """
         self.group: str | None = None
         self._captures = captures
+        self._kept = kept
         self._environment = environment
         self._emit = emit
         self._emulation = emulation
@@ -182,7 +181,8 @@ class Session:
                 self._take_down()
             else:
                 self._restore(cell)
-            self._emit("failed", cell_id=cell.id, reason=str(error) if lost is None else f"{error}: {lost}")
+            reason = str(error) if lost is None else f"{error}: {lost}"
+            self._emit("failed", cell_id=cell.id, reason=reason, diverged=isinstance(error, WorkerDiverged))
         except CaptureFailure as error:
             self._restore(cell)
             self._emit("failed", cell_id=cell.id, reason=str(error))
@@ -229,43 +229,35 @@ class Session:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The cell's document and trace."""
         assert self._network is not None and self._shaper is not None
-        profile = profiles.own(cell.device) if cell.computes_here else _profile(cell.device)
-        slowness = [cell.compute_scale * _slowness(cell, rank) for rank in range(cell.network.workers)]
-        mean_s = profile.mean_compute_s(cell.workload, cell.batch_size)
-        schedule = self._schedule(cell)
-
-        def draws(repetition: int, steps: int) -> Any:
-            seconds = compute_draws(
-                profile, cell.workload, cell.batch_size, cell.network.workers, steps, cell.seed, repetition
-            )
-            return seconds * np.reshape(slowness, (-1, 1))
-
-        def say(phase: str, _: int) -> None:
-            self._phase = phase
-
-        capture = self._capture(cell)
+        profile = profile_of(cell)
+        known = {"probe": dict(probe), "profile": _named(profile)}
+        if cell.training is not None:
+            run = TrainingRun(group, cell, cell.training, profile, self._say_phase, self._report_epoch)
+            measured = run.run(self._kept / cell.id, self._host_links)
+            return merge_document(cell, measured, delays=self._shaper.report(), **known), {}
+        compute, capture = Compute(cell, profile), self._capture(cell)
         measurement = Measurement(
             group=group,
             cell=cell,
             profile=profile,
-            draws=draws,
-            mean_compute_s=[mean_s * factor for factor in slowness],
-            quiet_s=max(QUIET_AT_LEAST_S, QUIET_ROUND_TRIPS * _longest_latency_s(cell)),
-            say=say,
-            schedule=schedule,
+            draws=compute.draws,
+            mean_compute_s=compute.mean_s,
+            quiet_s=quiet_s(cell),
+            say=self._say_phase,
+            schedule=self._schedule(cell),
             measuring=capture,
         )
         measured = measurement.run(recording, self._host_links)
-        document = merge_document(
-            cell,
-            measured,
-            probe=dict(probe),
-            delays=self._shaper.report(),
-            profile={"device": profile.device, "kind": str(profile.kind), "digest": profile.digest},
-        )
+        document = merge_document(cell, measured, delays=self._shaper.report(), **known)
         if capture is not None:
             document["capture"] = capture.report()
         return document, measurement.trace
+
+    def _say_phase(self, phase: str, _: int) -> None:
+        self._phase = phase
+
+    def _report_epoch(self, number: int, document: Mapping[str, Any]) -> None:
+        self._emit("epoch", cell_id=self._cell_id, epoch=number, document=document)
 
     def _capture(self, cell: Cell) -> Capture | None:
         assert self._network is not None
@@ -288,14 +280,5 @@ class Session:
         return sum(end.node in wiring.workers for end in wiring.path(rank, target))
 
 
-def _slowness(cell: Cell, rank: int) -> float:
-    """How many times as long as the others a worker computes."""
-    slow = cell.slow_worker
-    return slow.compute if slow is not None and slow.worker == rank else 1.0
-
-
-def _longest_latency_s(cell: Cell) -> float:
-    """Of all that the cell's links have at some time."""
-    own = [link.latency_s or 0.0 for link in cell.network.own_links]
-    later = [change.latency_s or 0.0 for change in cell.schedule]
-    return max(cell.network.latency_s, *own, *later, 0.0)
+def _named(profile: Profile) -> dict[str, str]:
+    return {"device": profile.device, "kind": str(profile.kind), "digest": profile.digest}

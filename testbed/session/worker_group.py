@@ -41,6 +41,10 @@ class WorkerFailure(LabError):  # noqa: N818 (the word of the event and the docu
     """A worker raised, died or fell silent: the cell under way has no result, and the group must be closed."""
 
 
+class WorkerDiverged(WorkerFailure):
+    """A worker's numbers are not finite any more, which is no fault of the lab's."""
+
+
 class WorkerGroup:
     """MPI ranks, one in the network namespace of each host. Closing the group ends every process of it.
 
@@ -160,7 +164,8 @@ class WorkerGroup:
             raise WorkerFailure(f"worker {rank} died") from error
         if isinstance(reply, Failed):
             self._log.write(reply.traceback.encode())
-            raise WorkerFailure(f"worker {reply.rank}: {reply.reason}")
+            kind = WorkerDiverged if reply.diverged else WorkerFailure
+            raise kind(f"worker {reply.rank}: {reply.reason}")
         return reply
 
     def close(self, patience_s: float = 10.0) -> None:

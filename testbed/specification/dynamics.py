@@ -22,7 +22,7 @@ from testbed.specification.choices import Strict
 from testbed.specification.units import format_time
 from testbed.specification.values import Down, Instant, Jitter, Latency, Loss, Rate
 
-NO_STRAGGLER = "none"
+NOTHING = "none"
 _ALL_LINKS = "all"
 
 
@@ -123,24 +123,24 @@ class StragglerChoice(Strict):
         return OwnLinks(worker=self.worker, bandwidth_bit_per_s=self.bandwidth, latency_s=self.latency)
 
 
-class _OrNone:
-    """Lets `none` stand for no straggler, in the file and in the JSON schema."""
+class OrNone:
+    """Lets `none` stand for nothing, in the file and in the JSON schema; `example` is a mapping."""
+
+    def __init__(self, example: str) -> None:
+        self._example = example
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(_none_or, handler(source))
+        return core_schema.no_info_wrap_validator_function(self._none_or, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"const": NO_STRAGGLER}, handler(schema)]}
+        return {"anyOf": [{"const": NOTHING}, handler(schema)]}
+
+    def _none_or(self, value: Any, validate: Any) -> Any:
+        if value == NOTHING:
+            return None
+        if isinstance(value, str):
+            raise ValueError(f"{value!r} is neither `{NOTHING}` nor a mapping: write, say, `{self._example}`")
+        return validate(value)
 
 
-def _none_or(value: Any, validate: Any) -> Any:
-    if value == NO_STRAGGLER:
-        return None
-    if isinstance(value, str):
-        raise ValueError(
-            f"{value!r} is neither `{NO_STRAGGLER}` nor a mapping: write, say, `{{worker: 1, compute: 2}}`"
-        )
-    return validate(value)
-
-
-Straggler = Annotated[StragglerChoice, _OrNone()]  # None: no straggler
+Straggler = Annotated[StragglerChoice, OrNone("{worker: 1, compute: 2}")]  # None: no straggler

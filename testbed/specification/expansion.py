@@ -64,10 +64,10 @@ def _check_trunk(products: Sequence[Values], source: str) -> None:
 def _product(values: Values, lab_when_auto: Callable[[], str]) -> Iterator[Cell]:
     """One cell for each combination; a key without values (trunk) is None in every cell."""
     for combination in itertools.product(*(axis or [None] for axis in values.values())):
-        yield _cell(dict(zip(values, combination, strict=True)), lab_when_auto)
+        yield cell_at(dict(zip(values, combination, strict=True)), lab_when_auto)
 
 
-def _cell(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
+def cell_at(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
     """The cell at one point of the product. An algorithm's own codec takes the place of the key `codec`."""
     algorithm = point["algorithm"]
     codec = algorithm.codec or point["codec"]

@@ -51,10 +51,15 @@ def load_plan(
     return Plan(name=sweep.name or path.stem, text=text, cells=cells, warnings=notes)
 
 
-def _checked(cell: Cell, complete: catalogue.Catalogue, source: str) -> Cell:
+def checked(cell: Cell, complete: catalogue.Catalogue = catalogue.installed) -> Cell:
+    """The cell, complete with all defaults; ValueError or UserError for what no network can be, or is not here."""
     if sentence := broken(cell):
-        raise UserError(f"{source}: {sentence}")
+        raise UserError(sentence)
+    return complete(cell)
+
+
+def _checked(cell: Cell, complete: catalogue.Catalogue, source: str) -> Cell:
     try:
-        return complete(cell)
+        return checked(cell, complete)
     except (ValueError, UserError) as error:
         raise UserError(f"{source}: {error}") from None

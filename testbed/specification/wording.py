@@ -22,17 +22,27 @@ def describe(cell: Cell) -> str:
     words += [f"{key} {value}" for key, value in cell.workload_options.items()]
     if cell.partition != "partitioned":
         words.append(cell.partition if cell.alpha is None else f"{cell.partition} {cell.alpha:g}")
-    if cell.containers is not None:
-        words.append(f"containers {cell.containers.words}")
-    if cell.compute_scale != 1:
-        words.append(f"compute x{cell.compute_scale:g}")
+    words += _unusual(cell)
+    if cell.capture:
+        words.append("captured")
+    return ", ".join(words)
+
+
+def describe_network(cell: Cell) -> str:
+    """Where a cell's messages travel: `star, 5 Mbit/s, 0.13 ms`."""
+    network = cell.network
+    words = [network.topology, format_rate(network.bandwidth_bit_per_s), format_time(network.latency_s)]
+    return ", ".join(words + _unusual(cell))
+
+
+def _unusual(cell: Cell) -> list[str]:
+    words = [] if cell.containers is None else [f"containers {cell.containers.words}"]
+    words += [] if cell.compute_scale == 1 else [f"compute x{cell.compute_scale:g}"]
     if straggler := describe_straggler(cell):
         words.append(f"straggler {straggler}")
     if cell.schedule:
         words.append(f"schedule {describe_schedule(cell.schedule)}")
-    if cell.capture:
-        words.append("captured")
-    return ", ".join(words)
+    return words
 
 
 def describe_straggler(cell: Cell) -> str:

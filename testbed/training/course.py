@@ -101,10 +101,13 @@ class Course:
                 return False
             self.epochs.append(self._record())
         except DivergedError as error:
-            epoch = len(self.epochs) + 1
-            self.diverged = {"epoch": epoch, "step": self.step, "reason": str(error)}
+            self.diverge(str(error))
         self._sums = Sums()
         return True
+
+    def diverge(self, reason: str) -> None:
+        """The trial ends in the epoch under way."""
+        self.diverged = {"epoch": len(self.epochs) + 1, "step": self.step, "reason": reason}
 
     def _require_bounded(self, loss: float) -> None:
         """DivergedError for a loss that is not finite, or far above the first."""

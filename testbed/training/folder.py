@@ -103,11 +103,11 @@ class TrainingFolder:
         """Keep where a trial is, whole or not at all."""
         content = io.BytesIO()
         torch.save(dict(state), content)
-        atomic.write_bytes(self._checkpoint_path(trial), content.getvalue())
+        atomic.write_bytes(self.checkpoint_path(trial), content.getvalue())
 
     def checkpoint(self, trial: Trial) -> dict[str, Any] | None:
         """Where a trial was, on the processor; None where nothing is kept. LabError where it is damaged."""
-        path = self._checkpoint_path(trial)
+        path = self.checkpoint_path(trial)
         if not path.is_file():
             return None
         try:
@@ -118,7 +118,7 @@ class TrainingFolder:
 
     def remove_checkpoint(self, trial: Trial) -> None:
         """Forget where an ended trial was."""
-        self._checkpoint_path(trial).unlink(missing_ok=True)
+        self.checkpoint_path(trial).unlink(missing_ok=True)
 
     def store_times(self, times: Mapping[str, Any]) -> None:
         """Keep epoch times, by trial."""
@@ -132,5 +132,6 @@ class TrainingFolder:
     def _failed_path(self, trial: Trial) -> Path:
         return self._failed / f"{trial.id}.json"
 
-    def _checkpoint_path(self, trial: Trial) -> Path:
+    def checkpoint_path(self, trial: Trial) -> Path:
+        """Where it is kept how far a trial is."""
         return self._checkpoints / f"{trial.id}.pt"

@@ -64,13 +64,18 @@ def begins_denser(algorithm: str) -> bool:
     return WARMUP in ALGORITHMS.find(algorithm).Options.model_fields
 
 
+def density_warmup(trial: Trial, steps_per_epoch: int) -> dict[str, Any]:
+    """The options of a trial's algorithm that make it begin denser; none where it does not."""
+    if not trial.density_warmup:
+        return {}
+    return {"warmup_steps": steps_per_epoch, WARMUP: list(trial.density_warmup)}
+
+
 def create_algorithm(
     trial: Trial, workload: Workload, rank: int, steps_per_epoch: int, meter: Meter | None = None, **more: Any
 ) -> Algorithm:
     """The algorithm of one worker; ValueError for what does not go together. `more`: of the algorithm's `Worker`."""
-    options = dict(trial.algorithm_options)
-    if trial.density_warmup:
-        options |= {"warmup_steps": steps_per_epoch, WARMUP: list(trial.density_warmup)}
+    options = {**trial.algorithm_options, **density_warmup(trial, steps_per_epoch)}
     worker = Worker(
         rank=rank,
         workers=trial.workers,

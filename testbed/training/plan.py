@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,9 @@ import torch
 from algorithms import registry, theory
 from algorithms.codecs.codec import create_codec
 from testbed.errors import UserError
+from testbed.labs.registry import auto
 from testbed.specification.reading import parse, read_text
+from testbed.specification.rules import warnings
 from testbed.training.models import (
     batches_of,
     begins_denser,
@@ -23,6 +26,7 @@ from testbed.training.models import (
     prototype,
     workload_of,
 )
+from testbed.training.network_file import cell_of, networks
 from testbed.training.training_file import NO_LIMIT, TRAINING, Axes, TrainingFile
 from testbed.training.trial import Trial
 from testbed.workers.devices import gpus
@@ -44,16 +48,20 @@ class TrainingPlan:
     warnings: Sequence[str]  # one sentence each
 
 
-def load_training(path: Path) -> TrainingPlan:
-    """The plan in a training file. UserError names the file and the key that is wrong, before anything starts."""
+def load_training(path: Path, lab_when_auto: Callable[[], str] = lambda: auto()[0]) -> TrainingPlan:
+    """The plan in a training file. UserError names the file and the key that is wrong, before anything starts.
+
+    `lab_when_auto` says which lab `auto` is here.
+    """
     source = str(path)
     text = read_text(path, TRAINING)
     file = parse(text, source, TRAINING)
-    points = list(_points(file, source))
     try:
-        trials = list({trial.id: trial for trial in map(_trial, points)}.values())
+        points = list(_points(file, source))
+        trials = list({trial.id: trial for point in points for trial in _trials(point, lab_when_auto)}.values())
         _require_density_warmup_of_use(points, trials)
         advice = [sentence for trial in trials for sentence in _checked(trial)]
+        advice += warnings([trial.network for trial in trials if trial.network is not None])
     except (ValueError, UserError) as error:
         raise UserError(f"{source}: {error}") from None
     return TrainingPlan(name=file.name or path.stem, text=text, trials=trials, warnings=list(dict.fromkeys(advice)))
@@ -64,7 +72,7 @@ def _points(file: TrainingFile, source: str) -> Iterator[Point]:
     whole = {key: getattr(file, key) for key in Axes.model_fields}
     blocks = [{key: getattr(block, key) for key in block.model_fields_set} for block in file.include]
     products = [whole, *({**whole, **given} for given in blocks)]
-    size = sum(math.prod(max(1, len(values)) for values in product.values()) for product in products)
+    size = sum(_size(product) for product in products)
     if size > LARGEST_TRAINING:
         raise UserError(
             f"{source}: the product of the lists is {size:,} trials, above {LARGEST_TRAINING:,}: shorten them"
@@ -72,6 +80,22 @@ def _points(file: TrainingFile, source: str) -> Iterator[Point]:
     for product in products:
         for combination in itertools.product(*(values or [None] for values in product.values())):
             yield dict(zip(product, combination, strict=True))
+
+
+def _size(product: Mapping[str, Sequence[Any]]) -> int:
+    """How many trials a product of lists has."""
+    on_networks = sum(1 if choice is None else sum(1 for _ in networks(choice)) for choice in product["network"])
+    return on_networks * math.prod(max(1, len(values)) for key, values in product.items() if key != "network")
+
+
+def _trials(point: Point, lab_when_auto: Callable[[], str]) -> Iterator[Trial]:
+    """The trials at one point: one for each network, or one in this process."""
+    trial = _trial(point)
+    if point["network"] is None:
+        yield trial
+        return
+    for network in networks(point["network"]):
+        yield dataclasses.replace(trial, network=cell_of(trial, network, lab_when_auto))
 
 
 def _trial(point: Point) -> Trial:

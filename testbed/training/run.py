@@ -13,8 +13,14 @@ from rich.text import Text
 
 from testbed.errors import UserError
 from testbed.interruption import stopping_on_signals
+from testbed.labs import registry
+from testbed.measuring import Labs
 from testbed.results import atomic, provenance
+from testbed.specification.reading import SWEEP, parse, read_text
+from testbed.sweep import Request as SweepRequest
+from testbed.sweep import run_sweep
 from testbed.training.folder import DIVERGED, ENDED, FAILED, OK, TrainingFolder
+from testbed.training.networked import NetworkedSession
 from testbed.training.plan import load_training
 from testbed.training.session import Session
 from testbed.training.side_by_side import SideBySide, jobs
@@ -33,12 +39,12 @@ class Request:
 
     file: Path
     run: Path | None = None  # default: runs/NAME
-    times: Path | None = None  # the run of a sweep, whose epoch times the losses are set against
+    times: Path | None = None  # the run of a sweep, or its file, whose epoch times the losses are set against
     only: Sequence[str] = ()  # KEY=VALUE, of that sweep's cells
-    jobs: int | None = None  # trials side by side; None: as many as are useful
+    jobs: int | None = None  # trials, or lanes of those with networks, side by side; None: as many as are useful
 
 
-def run_training(request: Request, console: Console) -> int:
+def run_training(request: Request, console: Console, labs: Labs = registry) -> int:
     """Run a training, or go on with one; return the exit code. UserError and LabError are one sentence each."""
 
     def say(text: str) -> None:
@@ -46,8 +52,8 @@ def run_training(request: Request, console: Console) -> int:
 
     if request.only and request.times is None:
         raise UserError("--only chooses cells of the run that --times names: give --times, or leave --only out")
-    times = None if request.times is None else EpochTimes.of_run(request.times, request.only)
-    plan = load_training(request.file)
+    plan = load_training(request.file, lambda: labs.auto()[0])
+    times = _epoch_times(request, labs, console)
     for warning in plan.warnings:
         say(f"warning: {warning}")
     folder = TrainingFolder(request.run or Path("runs") / plan.name)
@@ -58,7 +64,7 @@ def run_training(request: Request, console: Console) -> int:
         for trial in plan.trials:
             if trial not in to_do:
                 folder.remove_checkpoint(trial)  # of a process that was killed between its last two words
-        _train(to_do, jobs(request.jobs, to_do), plan.name, folder, console, say)
+        _train(to_do, plan.name, folder, console, labs, request.jobs)
         statuses = {trial.id: _status(trial, folder) for trial in plan.trials}
         if times is not None:
             _join(times, plan.trials, folder, say)
@@ -75,20 +81,49 @@ def run_training(request: Request, console: Console) -> int:
     return SOME_FAILED if failed else DONE
 
 
-def _train(trials: Sequence[Trial], count: int, name: str, folder: TrainingFolder, console: Console, say: Say) -> None:
-    """Train all, `count` side by side, until a signal comes."""
+def _epoch_times(request: Request, labs: Labs, console: Console) -> EpochTimes | None:
+    """What the sweep measured that the request names; where that is a file, once what its run lacks was measured.
+
+    KeyboardInterrupt where that was stopped.
+    """
+    run = request.times
+    if run is None:
+        return None
+    if run.is_file():
+        file = run
+        run = Path("runs") / (parse(read_text(file), str(file), SWEEP).name or file.stem)
+        sweep = SweepRequest(file=file, run=run, only=request.only, jobs=request.jobs)
+        if run_sweep(sweep, labs, console) == INTERRUPTED:
+            raise KeyboardInterrupt
+    return EpochTimes.of_run(run, request.only)
+
+
+def _train(
+    trials: Sequence[Trial], name: str, folder: TrainingFolder, console: Console, labs: Labs, asked: int | None
+) -> None:
+    """Train those without a network, then those with one; until a signal comes."""
     if not trials:
         return
-    number = folder.sessions.add(provenance.collect(name, {}))
+    facts = provenance.collect(name, {})
+    number = folder.sessions.add(facts)
     stop = threading.Event()
     with stopping_on_signals(stop), console.status("") as status:
-        if count > 1:
-            SideBySide(folder, number, stop, say, status.update).train(trials, count)
-            return
-        session = Session(folder, number, stop, say, status.update)
-        for trial in trials:
-            if not stop.is_set():
-                session.train(trial)
+
+        def say(text: str) -> None:
+            console.print(Text(text), soft_wrap=True)
+
+        alone = [trial for trial in trials if trial.network is None]
+        if (count := jobs(asked, alone)) > 1:
+            SideBySide(folder, number, stop, say, status.update).train(alone, count)
+        else:
+            session = Session(folder, number, stop, say, status.update)
+            for trial in alone:
+                if not stop.is_set():
+                    session.train(trial)
+        on_networks = [trial for trial in trials if trial.network is not None]
+        if on_networks and not stop.is_set():
+            networked = NetworkedSession(folder, number, stop, say, status.update, labs)
+            folder.sessions.replace({**facts, "labs": networked.train(on_networks, asked)})
 
 
 def _status(trial: Trial, folder: TrainingFolder) -> str | None:
@@ -104,7 +139,7 @@ def _join(times: EpochTimes, trials: Sequence[Trial], folder: TrainingFolder, sa
     found = {}
     for trial in trials:
         record = folder.record(trial)
-        if record is None:
+        if record is None or trial.network is not None:
             continue
         found[trial.id] = times.of(trial, record["steps_per_epoch"])
         if not found[trial.id]:
@@ -132,5 +167,5 @@ def _command(request: Request, folder: TrainingFolder) -> str:
     """The command that goes on with this training."""
     words = ["gradwire", "train", str(request.file), "--run", str(folder.path)]
     words += [] if request.times is None else ["--times", str(request.times)]
-    words += [] if request.jobs is None else ["--jobs", str(request.jobs)]
-    return shlex.join(words + [word for text in request.only for word in ("--only", text)])
+    words += [word for text in request.only for word in ("--only", text)]
+    return shlex.join(words if request.jobs is None else [*words, "--jobs", str(request.jobs)])

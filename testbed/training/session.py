@@ -12,6 +12,7 @@ from testbed.training.course import Course
 from testbed.training.folder import DIVERGED, OK, RUNNING, TrainingFolder
 from testbed.training.trainer import Trainer
 from testbed.training.trial import Trial, describe
+from testbed.workloads import Workload
 
 CHECKPOINT_S = 60.0  # a killed training loses at most this, or where one takes long to write, so many times as long:
 CHECKPOINT_SHARE = 10
@@ -47,21 +48,21 @@ class Session:
         try:
             with Trainer(trial, self._threads) as trainer:
                 self._follow(trial, trainer)
-        except _NotKept as error:
+        except NotKept as error:
             raise error.cause from None
         except Exception as error:
-            reason = str(error) if isinstance(error, LabError | UserError) else f"{type(error).__name__}: {error}"
-            self._folder.store_failure(trial, " ".join(reason.split()), self._number)
+            reason = in_a_sentence(error)
+            self._folder.store_failure(trial, reason, self._number)
             self._say(f"failed: {describe(trial)}: {reason}")
 
     def _follow(self, trial: Trial, trainer: Trainer) -> None:
-        begun = _Begun(self._folder, trial, trainer, self._number)
+        begun = Begun(self._folder, trial, trainer, self._number)
         course, words = begun.course, describe(trial)
         while not course.is_over and not self._stop.is_set():
             self._show(f"{words}: step {course.step} of {course.steps}")
             if course.advance():
                 begun.store()
-                self._say(f"{words}: {_latest(course, trainer)}")
+                self._say(f"{words}: {latest(course, trainer)}")
             elif begun.is_due:
                 begun.checkpoint()
         if course.is_over:
@@ -70,13 +71,26 @@ class Session:
             begun.checkpoint()
 
 
-class _NotKept(Exception):  # noqa: N818 (carries a fault of the disk past the faults of a trial)
+def in_a_sentence(error: Exception) -> str:
+    """Why a trial did not go on."""
+    own = isinstance(error, LabError | UserError)
+    return " ".join((str(error) if own else f"{type(error).__name__}: {error}").split())
+
+
+class NotKept(Exception):  # noqa: N818 (as WorkerFailure)
+    """Carries a fault of the disk, which all trials share, past the faults of one."""
+
     def __init__(self, cause: LabError) -> None:
         self.cause = cause
 
 
-class _Begun:
-    """A trial under way, with its files."""
+class Begun:
+    """A trial under way, with its files.
+
+    Attributes:
+        course: its steps and epochs.
+        network: what was measured of its network; None in one process, and until then.
+    """
 
     def __init__(self, folder: TrainingFolder, trial: Trial, trainer: Trainer, session: int) -> None:
         self._folder = folder
@@ -85,9 +99,10 @@ class _Begun:
         self._session = session
         self._began_s = self._kept_s = time.monotonic()
         self._took_s = 0.0
+        self.network: Mapping[str, Any] | None = None
         saved = folder.checkpoint(trial)
         if saved is not None:
-            _require_same_data(saved, trainer)
+            require_same_data(saved, trainer.workload)
         self._before_s: float = saved["real_s"] if saved else 0.0
         self.course = Course(trainer, saved)
         self.store()  # a checkpoint may be older than the record: what came after is trained again
@@ -137,6 +152,7 @@ class _Begun:
             },
             "session": self._session,
             "real_s": self._real_s,
+            **({} if self.network is None else {"network": self.network}),
         }
 
     @staticmethod
@@ -144,18 +160,19 @@ class _Begun:
         try:
             write()
         except LabError as error:
-            raise _NotKept(error) from error
+            raise NotKept(error) from error
 
 
-def _require_same_data(saved: Mapping[str, Any], trainer: Trainer) -> None:
-    if saved["digest"] != trainer.workload.source.digest:
+def require_same_data(saved: Mapping[str, Any], workload: Workload) -> None:
+    """LabError where a checkpoint is of other data than those that are here."""
+    if saved["digest"] != workload.source.digest:
         raise LabError(
-            f"it was begun with other data than {trainer.workload.source.name}, which is found here now: bring those "
-            "back, or use another run folder"
+            f"it was begun with other data than {workload.source.name}, which is found here now: bring those back, or "
+            "use another run folder"
         )
 
 
-def _latest(course: Course, trainer: Trainer) -> str:
+def latest(course: Course, trainer: Trainer) -> str:
     """The epoch that is over, or the end, in words."""
     if course.diverged:
         return f"diverged in epoch {course.diverged['epoch']}: {course.diverged['reason']}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from testbed.results.limits import limit
 from testbed.training.folder import FAILED, TrainingFolder
+from testbed.training.times import MEASURED, network_of
 from testbed.training.trial import Trial
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ _OF_BYTES: Final = ("handed_bytes_per_worker", "handed_bytes_most", "handed_byte
 _OF_TIME: Final = (
     "cell", "lab", "containers", "topology", "arity", "bandwidth_bit_per_s", "trunk_bit_per_s", "latency_s",
     "jitter_s", "packet_loss", "slow_start_after_idle", "straggler", "schedule", "emulated_device", "compute_scale",
-    "epoch_s", "epoch_ci95_s", "emulated_s", "emulated_ci95_s",
+    "timing", "faithful", "epoch_s", "epoch_ci95_s", "emulated_s", "emulated_ci95_s",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -41,14 +43,43 @@ def trial_rows(trial: Trial, folder: TrainingFolder, times: Sequence[Mapping[str
     """A trial's rows: its epochs, and the one that it diverged in; once for each of `times`."""
     record = folder.record(trial)
     whole = _declared(trial) | _standing(record, folder.failure(trial))
+    if trial.network is not None:
+        on_network = _on_network(trial, record)
+        for epoch in _epochs(record):
+            yield whole | epoch | on_network(epoch["epoch"])
+        return
     for time in times or ({},):
         for epoch in _epochs(record):
             yield whole | epoch | _timed(time, epoch["epoch"])
 
 
+def _on_network(trial: Trial, record: Mapping[str, Any] | None) -> Callable[[int], Row]:
+    """The network's columns of a trial's epoch, by its number, and the times that it measured of it."""
+    from testbed.results.table import row  # with pandas
+
+    cell = trial.cell()
+    found = record.get("network") if record else None
+    steps = record["steps_per_epoch"] if record else 1
+    epochs = {epoch["epoch"]: epoch for epoch in record["epochs"]} if record else {}
+    of_steps = [{"step_s": [epoch["epoch_s"] / steps]} for epoch in epochs.values()]
+    limited = limit(cell, {**found, "repetitions": of_steps}) if found and of_steps else None
+    time = network_of(cell, row(cell, None)) | {
+        "timing": limited[0] if limited else MEASURED,
+        "faithful": found["probe"]["faithful"] if found else None,
+    }
+
+    def columns(number: int) -> Row:
+        known = {} if limited else epochs.get(number, {})
+        nothing = dict.fromkeys(("epoch_ci95_s", "emulated_ci95_s"), math.nan)
+        own = {key: known.get(key, math.nan) for key in ("epoch_s", "emulated_s")}
+        return {key: time.get(key) for key in _OF_TIME} | nothing | own
+
+    return columns
+
+
 def _declared(trial: Trial) -> Row:
     """The trial's own columns; options are JSON text, for every format can hold text."""
-    own = trial.to_json()
+    own = trial.alone.to_json()
     options = ("workload_options", "algorithm_options", "codec_options", "rate", "density_warmup")
     texts = {key: json.dumps(own.pop(key), sort_keys=True) for key in options}
     renamed = {"rate_schedule": texts.pop("rate"), "epochs_declared": own.pop("epochs")}

@@ -26,6 +26,9 @@ _SHOWN: Final = (
     "slow_start_after_idle", "straggler", "schedule", "compute_scale", "containers",
 )  # fmt: skip
 
+COMPOSED: Final = "composed"  # how an epoch's time came: of a sweep's steps; or measured, as the training took it
+MEASURED: Final = "measured"
+
 Time = dict[str, Any]  # of one cell: plain JSON values
 
 
@@ -71,13 +74,18 @@ def _time(cell: Cell, row: Mapping[str, Any], steps_per_epoch: int) -> Time:
     factor = steps_per_epoch / row["steps_per_epoch"]
     interval_s = row["epoch_ci95_s"] * factor
     return {
-        "cell": cell.id,
-        **{key: row[key] for key in _SHOWN},
-        "packet_loss": cell.network.loss,
-        "emulated_device": cell.device,
+        **network_of(cell, row),
+        "timing": COMPOSED,
+        "faithful": row["faithful"],
         "epoch_s": row["epoch_s"] * factor,
         "epoch_ci95_s": None if interval_s != interval_s else interval_s,  # nan: too few repetitions
     }
+
+
+def network_of(cell: Cell, row: Mapping[str, Any]) -> Time:
+    """A cell's network in the columns of a training's table; `row`: the cell's in a sweep's."""
+    shown = {key: row[key] for key in _SHOWN}
+    return {"cell": cell.id, **shown, "packet_loss": cell.network.loss, "emulated_device": cell.device}
 
 
 def _differences(trial: Trial, cell: Cell) -> list[str]:

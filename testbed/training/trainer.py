@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from algorithms import lockstep
-from algorithms.algorithm import Bytes, Charge, Work
-from algorithms.coder import FLOAT_BYTES
 from algorithms.finite import UnsendableError
+from testbed.training.coded import Coded
 from testbed.training.models import batches_of, create_algorithm, workload_of
 from testbed.training.selection import Selection
 from testbed.training.trial import Trial
@@ -53,29 +52,6 @@ class Standing:
 
     evaluation: Evaluation
     consensus_distance: float
-
-
-class Coded:
-    """The meter of a training: counts what codecs turned into how many bytes, of all workers together."""
-
-    def __init__(self) -> None:
-        self.components = 0
-        self.size_bytes = 0
-
-    def work(self, kind: Work, size_bytes: int, codec: str = "") -> AbstractContextManager[None]:
-        """Count the components of what is encoded."""
-        del codec
-        self.components += size_bytes // FLOAT_BYTES if kind is Work.ENCODE else 0
-        return nullcontext()
-
-    def coding(self, kind: Work, charges: Sequence[Charge]) -> AbstractContextManager[None]:
-        """Count the components of what a codec encodes."""
-        self.components += sum(charge.components for charge in charges) if kind is Work.ENCODE else 0
-        return nullcontext()
-
-    def announce(self, payload: Bytes) -> None:
-        """Count the bytes of what was encoded."""
-        self.size_bytes += payload.nbytes
 
 
 class Trainer:

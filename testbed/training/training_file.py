@@ -11,14 +11,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 from testbed.specification.choices import (
     Algorithm,
     Codec,
+    ContainersChoice,
     Partition,
     PartitionChoice,
     Positive,
     Strict,
+    TopologyChoice,
     Workload,
 )
+from testbed.specification.dynamics import OrNone, StragglerChoice
 from testbed.specification.reading import Kind
 from testbed.specification.values import Axis
+from testbed.training.network_file import NetworkChoice
 from testbed.training.rate import RateSchedule, Shape
 from testbed.training.trial import DIVERGENCE
 
@@ -101,6 +105,7 @@ def _one_value(densities: list[float]) -> list[tuple[float, ...]]:
 
 
 _Rate = Annotated[RateChoice, BeforeValidator(_initial_alone)]
+_Network = Annotated[NetworkChoice, OrNone("{bandwidth: 20 Mbit/s, latency: 5 ms}")]  # None: no network
 _Densities = Annotated[list[Annotated[float, Field(strict=True, gt=0, le=1)]], AfterValidator(_one_value)]
 
 
@@ -139,6 +144,9 @@ class Axes(Strict):
         [DIVERGENCE], description="times the first step's loss: above it a training has diverged, and ends"
     )
     device: Axis[Literal["cpu", "cuda"]] = Field(["cpu"], description="of this machine, that computes")
+    network: Axis[_Network] = Field(
+        ["none"], validate_default=True, description="none: in one process; or a network, by a sweep file's keys"
+    )
     seeds: Axis[Annotated[StrictInt, Field(ge=0)]] = Field([1], description="a trial for each")
 
 
@@ -168,5 +176,9 @@ TRAINING: Final = Kind(
         "rate": RateChoice,
         "warmup": WarmupChoice,
         "drops": DropsChoice,
+        "network": NetworkChoice,
+        "containers": ContainersChoice,
+        "topology": TopologyChoice,
+        "straggler": StragglerChoice,
     },
 )

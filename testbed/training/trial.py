@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testbed.cache import content_key
+from testbed.cell import Cell, WholeTraining
 from testbed.training.rate import RateSchedule
 
 DIVERGENCE = 1000.0  # many times what even codecs that spoil a training add to its loss
@@ -37,19 +38,35 @@ class Trial:
     evaluate_every: int = 1  # epochs
     divergence: float = DIVERGENCE  # times the first step's loss, above which a training has diverged
     device: str = "cpu"  # cpu | cuda, of this machine
+    network: Cell | None = None  # a lab's cell that trains it, but for its `training`; None: in one process
 
     def to_json(self) -> dict[str, Any]:
-        """The trial as plain JSON values; `from_json` restores an equal one."""
-        plain = dataclasses.asdict(self)
+        """The trial as plain JSON values; `from_json` restores an equal one. Without a network it has no such key."""
+        plain = dataclasses.asdict(dataclasses.replace(self, network=None))
         rate = plain["rate"] | {"drops_after": list(self.rate.drops_after)}
-        return plain | {"rate": rate, "density_warmup": list(self.density_warmup)}
+        network = {} if self.network is None else {"network": self.network.to_json()}
+        del plain["network"]
+        return plain | {"rate": rate, "density_warmup": list(self.density_warmup)} | network
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Trial:
         """The trial that `to_json` wrote."""
         rate = dict(values["rate"]) | {"drops_after": tuple(values["rate"]["drops_after"])}
-        restored = {"rate": RateSchedule(**rate), "density_warmup": tuple(values["density_warmup"])}
+        restored: dict[str, Any] = {"rate": RateSchedule(**rate), "density_warmup": tuple(values["density_warmup"])}
+        if "network" in values:
+            restored["network"] = Cell.from_json(values["network"])
         return cls(**dict(values) | restored)
+
+    @property
+    def alone(self) -> Trial:
+        """The same training in one process: the same losses."""
+        return dataclasses.replace(self, network=None)
+
+    def cell(self, after_epochs: int = 0, checkpoint: str | None = None) -> Cell:
+        """The cell that trains it; for a trial with a network. Where it goes on, `checkpoint` has what there is."""
+        assert self.network is not None
+        training = WholeTraining(trial=self.alone.to_json(), after_epochs=after_epochs, checkpoint=checkpoint)
+        return dataclasses.replace(self.network, training=training)
 
     @property
     def id(self) -> str:
@@ -59,6 +76,9 @@ class Trial:
 
 def describe(trial: Trial) -> str:
     """A trial in one line: `resnet20, 8 workers, dcd-psgd qsgd, rate 0.1, seed 1`."""
+    from testbed.specification.wording import describe_network  # with the sweep file, which workers do not need
+
     words = [trial.workload, f"{trial.workers} workers", f"{trial.algorithm} {trial.codec}"]
     words += [] if trial.partition == "partitioned" else [trial.partition]
+    words += [] if trial.network is None else [describe_network(trial.network)]
     return ", ".join([*words, f"rate {trial.rate.rate:g}", f"seed {trial.seed}"])

@@ -31,6 +31,7 @@ class Prepare:
     cell: Mapping[str, Any]
     recording: str | None  # folder of recorded gradients; None: compute them live
     profile: Profile  # what work takes on the cell's device: read and checked once, by the session
+    kept: bytes | None = None  # of a training that goes on: what this worker had (testbed.training.kept)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,17 @@ class Slice:
     messages: tuple[tuple[int, int], ...] = ()  # peer and bytes of each that was sent, or waited for
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepCounts:
+    """What a worker lost and counted in a step."""
+
+    loss: float  # of its batch, before the step
+    declared_bytes: int  # by the algorithm's formula
+    handed_bytes: int  # to MPI
+    coded_bytes: int = 0  # that its codec made, in a whole training
+    coded_components: int = 0  # of the vectors that they were made of
+
+
 @dataclass(frozen=True)
 class BlockDone:
     """Clock readings (seconds, monotonic, one clock for all workers) and the parts of each step."""
@@ -84,6 +96,19 @@ class BlockDone:
     overruns: int = 0  # calls that took longer than the profile says, over the block
     overrun_s: float = 0.0  # by so much, together
     slices: tuple[tuple[Slice, ...], ...] = ()  # of each traced step, in order
+    taken: tuple[StepCounts, ...] = ()  # each step, but for its times
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Say all that the next step depends on, between two blocks. Answered by `Kept`."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """This worker's replica, and what its algorithm and workload keep (testbed.training.kept)."""
+
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -137,7 +162,8 @@ class Failed:
     rank: int
     reason: str
     traceback: str = ""
+    diverged: bool = False  # whether it could not because of the numbers that it trained with
 
 
-Command = Prepare | Block | Snapshot | Leave | Quit
-Reply = Hello | Ready | BlockDone | Counters | Left | Failed
+Command = Prepare | Block | Keep | Snapshot | Leave | Quit
+Reply = Hello | Ready | BlockDone | Kept | Counters | Left | Failed

@@ -7,9 +7,10 @@ exchange does not depend on values). Another way to have gradients is another fu
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,11 +18,15 @@ from algorithms.algorithm import Layer
 from testbed.cell import Cell
 from testbed.errors import LabError
 from testbed.recording import RecordedGradients, Recording
+from testbed.training import models
+from testbed.training.trial import Trial
 from testbed.workloads import create as create_workload
 from testbed.workloads.gradients import GradientSource, LiveGradients
 from testbed.workloads.outline import VECTOR_PREFIX, outline
 from testbed.workloads.partition import Batches
+from testbed.workloads.workload import State
 
+RATE = 0.1  # the recipe's learning rate; no time depends on it
 CONSTANT = 1e-3  # of a constant gradient: no time depends on it, and no number of steps makes it overflow
 
 
@@ -34,10 +39,14 @@ class Training:
     layers: tuple[Layer, ...]
     samples: int  # of the data set
     dataset: str
+    rate: Callable[[int], float] = lambda _: RATE  # by step, counted from 0
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the algorithm, beside the cell's
 
 
 class ConstantGradients:
     """The same small gradient at every step, at no cost."""
+
+    state: State | None = None
 
     def __init__(self) -> None:
         self._filled: torch.Tensor | None = None  # where the gradient is: nobody changes one, so it stays
@@ -51,6 +60,8 @@ class ConstantGradients:
 
 def create_training(cell: Cell, recording: str | None, rank: int) -> Training:
     """The training of worker `rank`. `recording`: folder of the gradients, for a cell that replays them."""
+    if cell.training is not None:
+        return _whole(Trial.from_json(cell.training.trial), rank)
     return TRAININGS[cell.gradients](cell, recording, rank)
 
 
@@ -90,6 +101,22 @@ def _live(cell: Cell, recording: str | None, rank: int) -> Training:
         layers=workload.layers,
         samples=workload.samples,
         dataset=workload.source.name,
+    )
+
+
+def _whole(trial: Trial, rank: int) -> Training:
+    """One worker's part of what testbed/training/trainer.py has of all of them."""
+    workload = models.workload_of(trial)
+    batches = models.batches_of(trial, workload)
+    steps = batches.steps_per_epoch
+    return Training(
+        source=LiveGradients(workload, batches, rank),
+        x=workload.initial_parameters(),
+        layers=workload.layers,
+        samples=workload.samples,
+        dataset=workload.source.name,
+        rate=lambda step: trial.rate.at(step, steps),
+        options=models.density_warmup(trial, steps),
     )
 
 

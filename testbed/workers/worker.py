@@ -9,6 +9,7 @@ from multiprocessing.connection import Client, Connection
 
 import torch
 
+from algorithms.finite import UnsendableError
 from testbed.workers.cell_runner import CellRunner
 from testbed.workers.connections import Connections
 from testbed.workers.counters import interface_totals, own_sockets, waited_s
@@ -20,6 +21,8 @@ from testbed.workers.protocol import (
     Counters,
     Failed,
     Hello,
+    Keep,
+    Kept,
     Leave,
     Left,
     Prepare,
@@ -29,6 +32,7 @@ from testbed.workers.protocol import (
     Snapshot,
     StepTaken,
 )
+from testbed.workloads.gradients import DivergedError
 
 
 class Worker:
@@ -47,7 +51,8 @@ class Worker:
             try:
                 reply = self._do(command)
             except Exception as error:
-                reply = Failed(self._rank, f"{type(error).__name__}: {error}", traceback.format_exc())
+                diverged = isinstance(error, DivergedError | UnsendableError)
+                reply = Failed(self._rank, f"{type(error).__name__}: {error}", traceback.format_exc(), diverged)
             self._control.send(reply)
 
     def _do(self, command: Command) -> Reply:
@@ -56,6 +61,8 @@ class Worker:
                 return self._prepare(command)
             case Block():
                 return self._cell().run(command, self._say_step)
+            case Keep():
+                return Kept(self._cell().keep())
             case Snapshot():
                 transport = self._cell().transport
                 sent = transport.handed_bytes, transport.messages

@@ -16,6 +16,11 @@ from testbed.workloads.partition import Batches
 from testbed.workloads.workload import State, Workload
 
 
+def state_name(worker: int, index: int) -> str:
+    """What part of a worker's state is called where all of them are kept."""
+    return f"state-{worker}-{index}"
+
+
 class AllWorkers:
     """Computes every worker's gradient at its own parameters on its own batch.
 
@@ -74,7 +79,7 @@ class AllWorkers:
     def _state_parts(self) -> Iterator[tuple[str, torch.Tensor]]:
         for worker, state in enumerate(self.states):
             for index, part in enumerate(state):
-                yield f"state-{worker}-{index}", part
+                yield state_name(worker, index), part
 
     def _gradient(self, worker: int, step: int, x: torch.Tensor) -> float:
         replica = self._idle.get()

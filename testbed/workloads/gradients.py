@@ -16,7 +16,13 @@ class DivergedError(LabError):
 
 
 class GradientSource(Protocol):
-    """One worker's gradients, step by step."""
+    """One worker's gradients, step by step.
+
+    Attributes:
+        state: what it keeps from step to step; None before the first, and of one that keeps nothing.
+    """
+
+    state: State | None
 
     def next(self, step: int, x: torch.Tensor, into: torch.Tensor) -> float:
         """Write the gradient of step `step` into `into`, float32 [N], and return the batch's mean loss.

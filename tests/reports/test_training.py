@@ -67,6 +67,19 @@ def table(*systems: Mapping[str, Any], seeds: Sequence[int] = (1, 2, 3)) -> pd.D
     return pd.DataFrame(rows)
 
 
+def test_a_seed_that_was_trained_on_networks_too_is_one_seed() -> None:
+    alone = trial("allreduce", 1)
+    networked = [row | {"trial": "other", "lab": "virtual", "timing": "measured"} for row in trial("allreduce", 1)]
+    for rows, origin in (
+        (alone + networked[:2], "in one process on cpu"),
+        (networked, "over networks of the virtual lab"),
+    ):
+        (found,) = trainings(pd.DataFrame(rows))
+        (course,) = found.courses.values()
+        assert [row["epoch"] for row in course.epochs[1]] == [1, 2, 3, 4] and course.status == {1: "ok"}
+        assert found.origin == ["seeds 1", f"trained {origin}"]
+
+
 D_PSGD = {"algorithm": "d-psgd"}
 NAIVE = {"algorithm": "naive", "codec": "qsgd"}
 FIGURE_1 = (D_PSGD, {**NAIVE, "bits": 8, "last": 1.2}, {**NAIVE, "bits": 4, "last": None})

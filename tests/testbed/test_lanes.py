@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -33,12 +34,19 @@ def test_memory_grows_with_the_model(cells: list[Cell]) -> None:
     sizes: list[tuple[int, int]] = []
 
     class Sizes:
-        def lane_bytes(self, workers: int, parameters: int) -> int:
+        def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
             sizes.append((workers, parameters))
             return 1
 
     lanes(None, [*cells, replace(cells[0], workload="vgg16")], lambda _: Sizes(), 10)  # type: ignore[arg-type,return-value]
     assert sorted(sizes) == [(4, 269_722), (4, 14_728_266), (8, 269_722)]
+
+
+def test_workers_that_compute_need_more_memory(scripted: ModuleType, cells: list[Cell]) -> None:
+    live = [*cells, dataclasses.replace(cells[-1], gradients="live")]
+    assert lanes(1, live, scripted.ScriptedLab().create, 16 * GB) == 1
+    with pytest.raises(UserError, match=r"needs 16\.0 GB of memory"):
+        lanes(1, live, scripted.ScriptedLab().create, 16 * GB - 1)
 
 
 @pytest.mark.parametrize("asked", [0, 4])

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
-from testbed.labs.lab import CellFailed, CellFinished, CellProgress, CellStarted, Note
+from testbed.labs.lab import CellEpoch, CellFailed, CellFinished, CellProgress, CellStarted, Note
 from testbed.progress import LiveProgress, PlainProgress, Tally, progress
 
 WORDS = {"a": "star, [8] workers", "b": "ring"}
@@ -19,6 +20,9 @@ def shown(*, terminal: bool) -> tuple[str, Tally, type]:
         display.show(CellStarted(0, "a"))
         display.show(CellProgress(0, "a", 7, "measuring"))
         display.show(CellStarted(1, "b"))
+        if terminal:
+            display.show(CellEpoch(1, "b", 2, {}, Path()))
+            display._live.refresh()  # type: ignore[attr-defined]
         display.show(CellFailed(1, "b", "the guest died"))
         if terminal:
             display._live.refresh()  # type: ignore[attr-defined]
@@ -41,4 +45,5 @@ def test_a_terminal_shows_each_lane_with_its_step() -> None:
     text, _, kind = shown(terminal=True)
     assert kind is LiveProgress
     assert "star, [8] workers: measuring, step 7" in text
+    assert "ring: epoch 2 is over" in text
     assert "1 of 2 cells done, 1 failed, 5 skipped" in text

@@ -18,6 +18,7 @@ from testbed.labs.lane import Report, StartStation, run_cells
 
 SESSION_BYTES = 600 << 20  # session and fork server with torch
 WORKER_BYTES = 120 << 20  # what a worker has for itself: the rest is the fork server's
+COMPUTE_BYTES = 448 << 20  # beside that, of one that computes its gradients: as in the virtual lab's guest.py
 
 
 class HostLab:
@@ -50,10 +51,10 @@ class HostLab:
             self._facts["gpus"] = list(devices.gpus())
         self._recordings = recordings.ensure(cells, say)
 
-    def lane_bytes(self, workers: int, parameters: int) -> int:
+    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
         """Memory of a session with that many workers."""
         del parameters
-        return SESSION_BYTES + workers * WORKER_BYTES
+        return SESSION_BYTES + workers * (WORKER_BYTES + computing * COMPUTE_BYTES)
 
     def provenance(self) -> dict[str, Any]:
         """What delays packets, the containers' engine and images, and what sessions said of themselves."""

@@ -22,6 +22,8 @@ from testbed.labs.station_process import StationProcess
 MEMORY_BASE_BYTES = 1536 << 20  # kernel, session and fork server with torch
 MEMORY_PER_WORKER_BYTES = 160 << 20
 MEMORY_PER_PARAMETER_BYTES = 40  # ten vectors: parameters, gradient, what an algorithm keeps, four while it selects
+# Beside that, of one that computes its gradients: data and activations. ResNet-20 with batches of 128 has 340 MiB.
+MEMORY_TO_COMPUTE_BYTES = 448 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +35,14 @@ class GuestFiles:
     spool: Path
 
 
-def memory_bytes(workers: int, parameters: int = 0) -> int:
+def memory_bytes(workers: int, parameters: int = 0, *, computing: bool = False) -> int:
     """Memory of a guest with that many workers, each with a model of so many parameters.
 
-    Pages are taken from the machine only when they are touched.
+    Pages are taken from the machine only when they are touched. `computing`: their gradients, in the place of replaying
+    them.
     """
-    return MEMORY_BASE_BYTES + workers * (MEMORY_PER_WORKER_BYTES + parameters * MEMORY_PER_PARAMETER_BYTES)
+    of_worker = MEMORY_PER_WORKER_BYTES + parameters * MEMORY_PER_PARAMETER_BYTES + computing * MEMORY_TO_COMPUTE_BYTES
+    return MEMORY_BASE_BYTES + workers * of_worker
 
 
 def memory_folder(needed_bytes: int) -> Path:

@@ -35,9 +35,9 @@ class VirtualLab:
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)
 
-    def lane_bytes(self, workers: int, parameters: int) -> int:
+    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
         """A guest's memory."""
-        return memory_bytes(workers, parameters)
+        return memory_bytes(workers, parameters, computing=computing)
 
     def provenance(self) -> dict[str, Any]:
         """The kernel that was built, and what guests said of themselves."""
@@ -48,7 +48,9 @@ class VirtualLab:
         if not cells:
             return
         linux, helpers = kernel.ensure(_silent), native.ensure()
-        memory = max(memory_bytes(cell.network.workers, outline(cell.workload)[-1].stop) for cell in cells)
+        memory = max(
+            memory_bytes(cell.network.workers, outline(cell.workload)[-1].stop, computing=cell.computes) for cell in cells
+        )
 
         def start_in(spool: Path) -> StartStation:
             files = GuestFiles(kernel=linux, native=helpers, spool=spool)

@@ -24,7 +24,7 @@ class ScriptedLab:
         self.failing = failing
         self.runs = 0
 
-    def lane_bytes(self, workers, parameters):
+    def lane_bytes(self, workers, parameters, *, computing):
         return workers
 
     def prepare(self, cells, say):

@@ -62,6 +62,7 @@ def _pretend_free(monkeypatch: pytest.MonkeyPatch, temporary: Path, free_mib: di
 
 def test_more_workers_need_more_memory() -> None:
     assert memory_bytes(8) - memory_bytes(7) == guest.MEMORY_PER_WORKER_BYTES
+    assert memory_bytes(8, computing=True) - memory_bytes(8) == 8 * guest.MEMORY_TO_COMPUTE_BYTES
 
 
 def test_larger_models_need_more_memory() -> None:
