@@ -26,11 +26,17 @@ class PaperFigure:
 FIGURES: Final = (
     PaperFigure(name="tang2018-figure1", training="tang2018-figure1"),
     PaperFigure(name="tang2018-figure2a", training="tang2018-figure2a"),
+    PaperFigure(name="tang2018-figure2bcd", training="tang2018-figure2a", sweep="tang2018-figure2bcd"),
     PaperFigure(name="tang2018-figure3", sweep="tang2018-figure3", only=["compute_scale=1"]),
+    PaperFigure(name="tang2018-figure4a", training="tang2018-figure4a"),
     PaperFigure(name="tang2018-figure4b", training="tang2018-figure4b"),
     PaperFigure(name="jiang2018-figure1ab", training="jiang2018-figure1ab"),
+    PaperFigure(name="jiang2018-figure1c", training="jiang2018-figure1c"),
+    PaperFigure(name="jiang2018-figure1d", training="jiang2018-figure1d", sweep="jiang2018-figure1d"),
+    PaperFigure(name="jiang2018-an4", training="jiang2018-an4"),
     PaperFigure(name="shi2019-figure1", training="shi2019-figure1"),
     PaperFigure(name="shi2019-figure2", training="shi2019-figure2"),
+    PaperFigure(name="shi2019-speedup", sweep="shi2019-speedup"),
 )
 
 
