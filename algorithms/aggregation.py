@@ -112,10 +112,7 @@ class ReduceScatterMean(Aggregation):
     def average(self, vector: Tensor, what: str = "gradient") -> Step:
         """Scatter and average codes; gather codes of the averages."""
         rank, workers = self.worker.rank, self.worker.workers
-        codes = [
-            self.coder.encode(vector[chunk], what, chunk.start, into=slot)
-            for chunk, slot in zip(self._chunks, self._slots, strict=True)
-        ]
+        codes = self._encode_chunks(vector, what)
         sizes = yield all_to_all(rank, workers, codes, self._rooms, whole=self.whole)
         received = {peer: self._rooms[peer][:size] for peer, size in zip(others(rank, workers), sizes, strict=True)}
         own = self._average_own_chunk({rank: codes[rank], **received}, what)
@@ -130,6 +127,12 @@ class ReduceScatterMean(Aggregation):
         rank, workers = self.worker.rank, self.worker.workers
         return 2 * sum(sizes) - sizes[rank] - sizes[(rank + 1) % workers]
 
+    def _encode_chunks(self, vector: Tensor, what: str) -> list[Bytes]:
+        return [
+            self.coder.encode(vector[chunk], what, chunk.start, into=slot)
+            for chunk, slot in zip(self._chunks, self._slots, strict=True)
+        ]
+
     def _average_own_chunk(self, payloads: Mapping[int, Bytes], what: str) -> Bytes:
         """Decode all codes of this worker's chunk in the order of ranks; their mean, coded in its slot."""
         chunk = self._chunks[self.worker.rank]
@@ -140,4 +143,9 @@ class ReduceScatterMean(Aggregation):
             self._add(total, self._decoded)
         with self.worker.meter.work(Work.APPLY, FLOAT_BYTES * total.numel()):
             total.div_(self.worker.workers)
-        return self.coder.encode(total, f"mean {what}", chunk.start, into=self._slots[self.worker.rank])
+        return self._encode_mean(total, f"mean {what}")
+
+    def _encode_mean(self, mean: Tensor, what: str) -> Bytes:
+        """Of this worker's chunk."""
+        rank = self.worker.rank
+        return self.coder.encode(mean, what, self._chunks[rank].start, into=self._slots[rank])

@@ -14,9 +14,14 @@ class AveragingOptions(AlgorithmOptions):
     """`exchange` is of an exact codec, `aggregation` of a lossy one; each is refused with the other."""
 
     exchange: ExchangeName | None = None
-    """ring (default): our own, the same on every MPI library and size; mpi: the library's choice."""
+    """ring (default): our own, the same on every MPI library and size; mpi: the library's choice. See `pattern`."""
     aggregation: Literal["reduce-scatter", "allgather"] | None = None
     """reduce-scatter (default) moves 2(n-1)/n of the coded size, allgather n-1 times it, coded once."""
+
+    @property
+    def pattern(self) -> str:
+        """The exchange of an exact codec."""
+        return self.exchange or "ring"
 
 
 _CODED: dict[str, type[Aggregation]] = {"reduce-scatter": ReduceScatterMean, "allgather": AllgatherMean}
@@ -33,5 +38,5 @@ def create_aggregation(algorithm: str, worker: Worker, coder: Coder, options: Av
             f"{codec.name}; leave it out or set {instead}"
         )
     if codec.exact:
-        return ExactMean(worker, coder, options.exchange or "ring")
+        return ExactMean(worker, coder, options.pattern)
     return _CODED[options.aggregation or "reduce-scatter"](worker, coder)

@@ -54,8 +54,9 @@ class DcdPsgd(Decentralized):
         if bound < admitted:
             return ()
         return (
-            f"dcd-psgd on graph {self.graph.name} of {self.graph.workers} is proved to converge for codec "
-            f"noise alpha < {admitted:.3g}, but codec {self.worker.codec.name} guarantees only {bound:.3g}; "
+            f"dcd-psgd on graph {self.graph.name} of {self.graph.workers}, whose spectral gap is "
+            f"{self.graph.spectral_gap:.3g}, is proved to converge for codec noise alpha < {admitted:.3g}, but codec "
+            f"{self.worker.codec.name} guarantees only {bound:.3g}; "
             "use more bits, smaller buckets or a denser graph if it diverges",
         )
 

@@ -17,7 +17,7 @@ class DeepSqueezeOptions(AlgorithmOptions):
     """How far a step goes towards the neighbours."""
 
     consensus: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """eta. 1/2 is the most that the paper's theorem admits, with codecs of little noise; coarse ones need less."""
+    """eta. 1/2 is our choice: half of what makes an exact codec mix as d-psgd does; coarse codecs need less."""
 
 
 @ALGORITHMS.register("deepsqueeze")

@@ -147,7 +147,8 @@ def admissible_alpha(graph: MixingGraph) -> float:
 def consensus_step(graph: MixingGraph, quality: float) -> float:
     """CHOCO-SGD's gamma for a codec with E|C(z) - z|^2 <= (1 - quality) |z|^2 (Koloskova et al. 2019, theorem 2).
 
-    d^2 w / (16 d + d^2 + 4 b^2 + 2 d b^2 - 8 d w) with d the spectral gap, b = |I - W| and w the quality.
+    d^2 w / (16 d + d^2 + 4 b^2 + 2 d b^2 - 8 d w) with d the spectral gap, b = |I - W|, the spectral norm, and w the
+    quality. (In later papers d is rho and w is delta.)
     """
     gap, beta = graph.spectral_gap, graph.mu
     return gap**2 * quality / (16 * gap + gap**2 + 4 * beta**2 + 2 * gap * beta**2 - 8 * gap * quality)

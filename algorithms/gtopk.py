@@ -7,22 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from algorithms.algorithm import ALGORITHMS, Algorithm, Bytes, Exchange, Receive, Send, Step, Work, Worker
-from algorithms.coder import FLOAT_BYTES, Coder
+from algorithms.algorithm import ALGORITHMS, Bytes, Exchange, Receive, Send, Step, Work, Worker
+from algorithms.codecs.packing import pack_flags, packed_bytes, unpack_flags
+from algorithms.coder import FLOAT_BYTES
 from algorithms.exchanges.binomial import children, parent
-from algorithms.residual import Residual
+from algorithms.selecting import Selecting
 from algorithms.selection import (
     ENTRY_BYTES,
     Entries,
     WarmUpOptions,
     entries_of,
     entry_bytes,
-    flag_bytes,
-    flags_of,
-    kept,
-    largest,
     merge,
-    require_selectable,
     survivors,
 )
 
@@ -38,7 +34,7 @@ class _Merge:
 
 
 @ALGORITHMS.register("gtopk")
-class Gtopk(Algorithm):
+class Gtopk(Selecting):
     """acc_i = residual_i + rate * g_i;  g = gTopK(acc_1, ..., acc_n);  x <- x - direction(g / n).
 
     A binomial tree, for any number of workers: a node adds its children's k entries to its own and keeps the k largest,
@@ -52,26 +48,19 @@ class Gtopk(Algorithm):
     """
 
     name = "gtopk"
-    Options = WarmUpOptions
-    keeps = ("residual.values",)
 
     def __init__(self, worker: Worker, options: WarmUpOptions) -> None:
         super().__init__(worker, options)
-        require_selectable(self.name, worker, options)
-        self._options = options
-        self.residual = Residual(worker)
-        self._coder = Coder(worker)
         self._parent = parent(worker.rank, worker.workers)
         self._children = children(worker.rank, worker.workers)
-        self._update = torch.empty(worker.parameters, device=worker.device)
         self._merges: list[_Merge] = []
 
     def step(self, x: Tensor, gradient: Tensor, t: int, rate: float) -> Step:
         """Accumulate, select, merge upwards, spread downwards, keep what was dropped, descend."""
-        self._coder.begin(t, gradient)
-        k = kept(self._options, self.worker.parameters, t)
+        self.coder.begin(t, gradient)
+        k = self.kept(t)
         room = torch.empty(_down_bytes(k), dtype=torch.uint8, device=self.worker.device)
-        selected = self._select(gradient, k, rate)
+        selected = self.select(gradient, t, rate)
         total, survives = selected, torch.ones(k, dtype=torch.bool, device=self.worker.device)
         for child in self._children:
             yield Exchange(receives=(Receive(child, room[: ENTRY_BYTES * k]),))
@@ -79,7 +68,7 @@ class Gtopk(Algorithm):
         if self._parent is not None:
             yield Exchange(sends=(Send(self._parent, entry_bytes(total)),))
             yield Exchange(receives=(Receive(self._parent, room),))
-            total, survives = entries_of(room[: ENTRY_BYTES * k]), flags_of(room[ENTRY_BYTES * k :], k)
+            total, survives = entries_of(room[: ENTRY_BYTES * k]), unpack_flags(room[ENTRY_BYTES * k :], k)
         while self._merges:
             last = self._merges.pop()
             yield Exchange(sends=(Send(last.child, _down(total, survivors(last.childs, last.merged, survives))),))
@@ -89,18 +78,7 @@ class Gtopk(Algorithm):
 
     def declared_bytes(self, t: int) -> int:
         """8 k to the parent, 8 k + ceil(k / 8) to each child."""
-        k = kept(self._options, self.worker.parameters, t)
-        return ENTRY_BYTES * k * (self._parent is not None) + _down_bytes(k) * len(self._children)
-
-    def selected_bytes(self, t: int) -> int:
-        """8 k."""
-        return ENTRY_BYTES * kept(self._options, self.worker.parameters, t)
-
-    def _select(self, gradient: Tensor, k: int, rate: float) -> Entries:
-        accumulated = self.residual.accumulate(gradient, rate)
-        self._coder.require_finite(accumulated, "accumulated gradient")
-        with self.worker.meter.work(Work.ENCODE, FLOAT_BYTES * accumulated.numel(), self.worker.codec.name):
-            return largest(accumulated, k)
+        return self.selected_bytes(t) * (self._parent is not None) + _down_bytes(self.kept(t)) * len(self._children)
 
     def _merge(self, child: int, mine: Entries, childs: Entries) -> Entries:
         with self.worker.meter.work(Work.REDUCE, childs.values.nbytes):
@@ -110,15 +88,15 @@ class Gtopk(Algorithm):
 
     def _apply(self, x: Tensor, total: Entries, rate: float) -> None:
         with self.worker.meter.work(Work.APPLY, 2 * FLOAT_BYTES * x.numel()):
-            self._update.zero_()
-            self._update[total.index] = total.values / self.worker.workers
-            x.sub_(self.descent.direction(x, self._update, scale=rate))
+            self.update.zero_()
+            self.update[total.index] = total.values / self.worker.workers
+            x.sub_(self.descent.direction(x, self.update, scale=rate))
 
 
 def _down(total: Entries, survives: Tensor) -> Bytes:
     """The result, and which of the receiver's entries are in it."""
-    return torch.cat([entry_bytes(total), flag_bytes(survives)])
+    return torch.cat([entry_bytes(total), pack_flags(survives)])
 
 
 def _down_bytes(k: int) -> int:
-    return ENTRY_BYTES * k + -(-k // 8)
+    return ENTRY_BYTES * k + packed_bytes(k, 1)

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from algorithms.algorithm import AlgorithmOptions, Bytes, Worker
+from algorithms.codecs.sparse import largest_places
 
 ENTRY_BYTES = 8  # a 32-bit index and a float32 value
 
@@ -65,7 +66,7 @@ class Entries:
 
 def largest(vector: Tensor, k: int) -> Entries:
     """The k components that are largest in magnitude, with their signs."""
-    index = torch.topk(vector.abs(), k, sorted=False).indices.sort().values
+    index = largest_places(vector, k)
     return Entries(index, vector[index])
 
 
@@ -96,20 +97,6 @@ def entries_of(message: Bytes) -> Entries:
     half = message.numel() // 2
     index = message[:half].view(torch.int32).to(torch.int64)
     return Entries(index, message[half:].view(torch.float32))
-
-
-def flag_bytes(flags: Tensor) -> Bytes:
-    """Eight bool flags to a byte, the first in the lowest bit."""
-    octets = torch.zeros(-(-flags.numel() // 8), 8, dtype=torch.uint8, device=flags.device)
-    octets.view(-1)[: flags.numel()] = flags
-    weights = 2 ** torch.arange(8, dtype=torch.uint8, device=flags.device)
-    return (octets * weights).sum(dim=1, dtype=torch.uint8)
-
-
-def flags_of(message: Bytes, count: int) -> Tensor:
-    """The inverse of `flag_bytes`."""
-    bits = torch.arange(8, dtype=torch.uint8, device=message.device)
-    return (message.unsqueeze(1) >> bits).bitwise_and_(1).view(-1)[:count].bool()
 
 
 def _of_density(density: float, parameters: int) -> int:

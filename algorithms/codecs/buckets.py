@@ -25,6 +25,7 @@ A column is what belongs to one place of a tensor's first dimension (a row of to
 column of W where z = W^T x); a tensor of one dimension is one column. Without layers the whole vector is one layer.
 """
 
+FLOAT32_MAX = torch.finfo(torch.float32).max
 _REDUCTIONS: dict[str, Callable[..., Tensor]] = {"sum": torch.sum, "max": torch.amax, "min": torch.amin}
 
 
@@ -165,6 +166,11 @@ class Uneven(Buckets):
         if device not in self._on:
             self._on[device] = torch.from_numpy(self._lengths).to(device)
         return self._on[device]
+
+
+def are_scales(values: Tensor) -> bool:
+    """Whether received norms, scales or magnitudes are what a codec writes: finite, and not negative."""
+    return bool(((values >= 0) & (values <= FLOAT32_MAX)).all())
 
 
 @dataclass(frozen=True)

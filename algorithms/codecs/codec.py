@@ -93,8 +93,12 @@ class ScaledCodec(Codec):
         """The scales that `vector` would be coded with, float32, one for each bucket; NonFiniteError."""
 
     @abstractmethod
-    def share(self, scales: Tensor | None) -> None:
-        """Code with these from now on, in parts too; None: with every vector's own."""
+    def share(self, scales: Tensor | None, limits: Tensor | None = None) -> None:
+        """Code with these from now on, in parts too; None: with every vector's own.
+
+        `limits`: the own scales of the vector whose parts are coded, beyond which its values are clipped; None: each
+        part's own.
+        """
 
 
 class Scratch:

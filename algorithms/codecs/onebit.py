@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from algorithms.algorithm import Bytes
-from algorithms.codecs.buckets import Bucket, BucketedCodec, Buckets
+from algorithms.codecs.buckets import Bucket, BucketedCodec, Buckets, are_scales
 from algorithms.codecs.codec import CODECS, PayloadError, assembled, flat_float32, float32_of, require_payload
 from algorithms.codecs.packing import pack_flags, packed_bytes, unpack_flags
 from algorithms.options import Options
@@ -17,7 +17,6 @@ from algorithms.options import Options
 HEADER = struct.Struct("<4sB3xII")  # magic, version, count, bucket
 MAGIC = b"GW1B"
 VERSION = 1
-FLOAT32_MAX = torch.finfo(torch.float32).max
 MEANS_BYTES = 8  # two of a bucket
 
 
@@ -58,9 +57,7 @@ class Onebit(BucketedCodec):
         buckets = self.buckets(count)
         start = HEADER.size + MEANS_BYTES * buckets.count
         negative, positive = float32_of(payload[HEADER.size : start]).view(2, -1)  # [sign, bucket]
-        if not bool(
-            ((-negative >= 0) & (-negative <= FLOAT32_MAX) & (positive >= 0) & (positive <= FLOAT32_MAX)).all()
-        ):
+        if not (are_scales(-negative) and are_scales(positive)):
             raise PayloadError("onebit payload has a mean that none has; it was damaged on its way")
         below = unpack_flags(payload[start:], count)
         torch.where(below, buckets.spread(negative), buckets.spread(positive), out=out)

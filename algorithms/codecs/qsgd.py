@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from algorithms.algorithm import Bytes, Charge
-from algorithms.codecs.buckets import Bucket, BucketedCodec, Buckets
+from algorithms.codecs.buckets import FLOAT32_MAX, Bucket, BucketedCodec, Buckets, are_scales
 from algorithms.codecs.codec import (
     CODECS,
     PayloadError,
@@ -34,7 +34,6 @@ MAGIC = b"GWQS"
 VERSION = 2
 NORMS = ("max", "l2")
 FORMS = tuple((norm, coding) for norm in NORMS for coding in CODINGS)
-FLOAT32_MAX = torch.finfo(torch.float32).max
 MOST_LEVELS = 2**16 - 1
 DEFAULT_BITS = 8  # Tang 2018's
 
@@ -137,7 +136,7 @@ class Qsgd(BucketedCodec):
         except CodingError as error:
             raise damaged(self.name, payload.numel(), str(error)) from None
         norms = float32_of(body[:norms_bytes])
-        if not bool(((norms >= 0) & (norms <= FLOAT32_MAX)).all()):
+        if not are_scales(norms):
             raise PayloadError("qsgd payload has a norm that is negative or not finite; it was damaged on its way")
         out.copy_(levels).div_(s)  # divided first: a norm near the smallest float must not vanish
         buckets.multiply_(out, norms)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from algorithms.algorithm import Bytes
-from algorithms.codecs.buckets import Bucket, BucketedCodec
+from algorithms.codecs.buckets import Bucket, BucketedCodec, are_scales
 from algorithms.codecs.codec import CODECS, PayloadError, assembled, flat_float32, float32_of, require_payload
 from algorithms.codecs.packing import pack_flags, packed_bytes, unpack_flags
 from algorithms.options import Options
@@ -17,7 +17,6 @@ from algorithms.options import Options
 HEADER = struct.Struct("<4sB3xII")  # magic, version, count, bucket
 MAGIC = b"GWSG"
 VERSION = 1
-FLOAT32_MAX = torch.finfo(torch.float32).max
 
 
 class SignOptions(Options):
@@ -60,7 +59,7 @@ class Sign(BucketedCodec):
         buckets = self.buckets(count)
         start = HEADER.size + 4 * buckets.count
         means = float32_of(payload[HEADER.size : start])
-        if not bool(((means >= 0) & (means <= FLOAT32_MAX)).all()):
+        if not are_scales(means):
             raise PayloadError("sign payload has a magnitude that none has; it was damaged on its way")
         out.copy_(unpack_flags(payload[start:], count)).mul_(-2).add_(1)
         buckets.multiply_(out, means)

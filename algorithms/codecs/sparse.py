@@ -56,6 +56,11 @@ class SparseOptions(Options):
         return min(k, count)
 
 
+def largest_places(flat: Tensor, k: int) -> Tensor:
+    """The places of the `k` largest magnitudes, ascending, int64; of equal ones as torch.topk has it."""
+    return torch.topk(flat.abs(), k, sorted=False).indices.sort().values
+
+
 def low_bits(k: int, count: int) -> int:
     """Of an index in the Elias-Fano form, those that are written as they are: floor(log2(N / k))."""
     return (count // k).bit_length() - 1 if k else 0

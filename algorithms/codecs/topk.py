@@ -16,6 +16,7 @@ from algorithms.codecs.sparse import (
     VALUE_FORMS,
     SparseOptions,
     index_bytes,
+    largest_places,
     read_indices,
     read_values,
     value_bytes,
@@ -53,7 +54,7 @@ class Topk(Codec):
         flat = flat_float32(vector)
         require_finite(flat)
         count, options = flat.numel(), self.options
-        indices = largest(flat, options.kept(self.name, count))
+        indices = largest_places(flat, options.kept(self.name, count))
         parts = (
             write_indices(options.indices, indices, count) if count else flat,
             write_values(options.values, flat[indices], indices),
@@ -89,8 +90,3 @@ class Topk(Codec):
         options = self.options
         forms = INDEX_FORMS.index(options.indices), VALUE_FORMS.index(options.values)
         return HEADER.pack(MAGIC, VERSION, *forms, count, options.kept(self.name, count))
-
-
-def largest(flat: Tensor, k: int) -> Tensor:
-    """The places of the `k` largest magnitudes, ascending, int64."""
-    return torch.topk(flat.abs(), k, sorted=False).indices.sort().values

@@ -32,12 +32,12 @@ def _reduce_scatter(reference: Reference, G: Matrix, t: int) -> Matrix:
     draws = reference.generators(t)
     coded = np.stack(
         [
-            np.concatenate([reference.coded(g[edges[j] : edges[j + 1]], draws[i]) for j in range(workers)])
+            np.concatenate([reference.coded(g[edges[j] : edges[j + 1]], draws[i], edges[j]) for j in range(workers)])
             for i, g in enumerate(G)
         ]
     )
     mean = coded.mean(axis=0)
-    return np.concatenate([reference.coded(mean[edges[j] : edges[j + 1]], draws[j]) for j in range(workers)])
+    return np.concatenate([reference.coded(mean[edges[j] : edges[j + 1]], draws[j], edges[j]) for j in range(workers)])
 
 
 _MEANS: dict[str, Callable[[Reference, Matrix, int], Matrix]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from algorithms.algorithm import Layer
 from algorithms.codecs.codec import Codec
 from algorithms.randomness import generator_of
 from algorithms.registration import Registry
@@ -25,6 +27,7 @@ class Setting:
     options: Any  # of the algorithm, as its `Options`
     W: Matrix | None = None  # [phase, worker, worker]; decentralized algorithms only
     seed: int = 1
+    layers: Sequence[Layer] = ()  # that the codec is on; () where it makes no difference
 
 
 class Reference(ABC):
@@ -59,9 +62,9 @@ class Reference(ABC):
         """C applied to each worker's row."""
         return np.stack([self.coded(z, draws) for z, draws in zip(Z, self.generators(t), strict=True)])
 
-    def coded(self, z: Matrix, draws: torch.Generator) -> Matrix:
-        """decode(encode(z)) of one vector, which a codec takes in float32."""
-        codec = self.setting.codec
+    def coded(self, z: Matrix, draws: torch.Generator, start: int = 0) -> Matrix:
+        """decode(encode(z)) of one vector, or of the part that begins at `start`; a codec takes float32."""
+        codec = self.setting.codec.part(start, start + z.size)
         out = torch.empty(z.size)
         codec.decode(codec.encode(torch.from_numpy(z.astype(np.float32)), draws).clone(), out)
         return out.double().numpy()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from algorithms import registry
+from algorithms.averaging import AveragingOptions
 from algorithms.graphs import create_graph
 from shaping.expected import ShapedPaths
 from shaping.plan import SUPER_PACKET_IN_REAL_TIME_S, SUPER_PACKET_S, plan
@@ -178,15 +180,34 @@ def model_row(cell: Cell, document: Document) -> ModelRow:
 
 
 def expected(cell: Cell) -> model.Terms:
-    """What the model says of a cell's step."""
-    values = vector_size(cell.workload)
-    if (cell.algorithm, cell.codec) == ("allreduce", "fp32"):
-        return model.ring_allreduce(_paths(cell), values)
-    if (cell.algorithm, cell.codec) == ("d-psgd", "fp32"):
-        workers = cell.network.workers
-        graph = create_graph(cell.graph, workers)
-        return model.neighbour_exchange(_paths(cell), [graph.neighbours(rank) for rank in range(workers)], values)
-    raise UserError(f"the model knows allreduce and d-psgd with codec fp32, got {cell.algorithm} {cell.codec}")
+    """What the model says of a cell's step; UserError for what it does not know."""
+    if (cell.algorithm, cell.codec) not in _MODELS:
+        known = ", ".join(f"{algorithm} {codec}" for algorithm, codec in _MODELS)
+        raise UserError(f"the model knows {known}, got {cell.algorithm} {cell.codec}: measure one of those")
+    return _MODELS[cell.algorithm, cell.codec](cell, vector_size(cell.workload))
+
+
+def _allreduce(cell: Cell, values: int) -> model.Terms:
+    options = registry.options(cell.algorithm, cell.algorithm_options)
+    assert isinstance(options, AveragingOptions)
+    if options.pattern not in _EXCHANGES:
+        raise UserError(
+            f"the model knows allreduce by exchange {', '.join(_EXCHANGES)}, got {options.pattern}: leave exchange out"
+        )
+    return _EXCHANGES[options.pattern](_paths(cell), values)
+
+
+def _gossip(cell: Cell, values: int) -> model.Terms:
+    workers = cell.network.workers
+    graph = create_graph(cell.graph, workers)
+    return model.neighbour_exchange(_paths(cell), [graph.neighbours(rank) for rank in range(workers)], values)
+
+
+_EXCHANGES: Final[Mapping[str, Callable[[ShapedPaths, int], model.Terms]]] = {"ring": model.ring_allreduce}
+_MODELS: Final[Mapping[tuple[str, str], Callable[[Cell, int], model.Terms]]] = {
+    ("allreduce", "fp32"): _allreduce,
+    ("d-psgd", "fp32"): _gossip,
+}
 
 
 def _paths(cell: Cell) -> ShapedPaths:

@@ -14,6 +14,7 @@ import pandas as pd
 from testbed.cell import Cell
 from testbed.errors import UserError
 from testbed.results import atomic
+from testbed.results.gap import spectral_gap
 from testbed.results.limits import limit, overrun_share
 from testbed.results.run_folder import RunFolder
 from testbed.results.spread import (
@@ -98,6 +99,7 @@ def _declared(cell: Cell) -> dict[str, Any]:
         "containers": NONE if cell.containers is None else cell.containers.words,
         **network,
         **{key: own[key] for key in same},
+        "spectral_gap": spectral_gap(cell.algorithm, cell.graph, cell.network.workers),
         "workload_options": json.dumps(own["workload_options"], sort_keys=True) if own["workload_options"] else NONE,
         **options,
         **slow,

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from testbed.cell import Cell, Change, Network
+from testbed.specification import combinations
 
 if TYPE_CHECKING:
     from algorithms.codecs.codec import Codec
@@ -51,6 +52,7 @@ def installed(cell: Cell) -> Cell:
         _check_real_compute(completed)
     else:
         _check_profile(completed, codec)
+    combinations.advice(completed)  # refuses what does not go together
     return completed
 
 

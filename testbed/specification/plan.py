@@ -8,10 +8,12 @@ from pathlib import Path
 
 from testbed.cell import Cell
 from testbed.errors import UserError
-from testbed.specification import catalogue
+from testbed.specification import catalogue, combinations
 from testbed.specification.expansion import expand
 from testbed.specification.reading import SWEEP, parse, read_text
 from testbed.specification.rules import broken, warnings
+
+Advise = Callable[[Cell], Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +31,14 @@ def load_plan(
     lab_when_auto: Callable[[], str],
     complete: catalogue.Catalogue = catalogue.installed,
     *,
+    advise: Advise = combinations.advice,
     lab: str | None = None,
     containers: str | None = None,
 ) -> Plan:
     """The plan in a sweep file. UserError names the file and the key that is wrong, before anything starts.
 
-    `lab_when_auto` says which lab `auto` is here; `complete` fills in and checks names and options; `lab` and
-    `containers`, if given, take the place of all that the file names.
+    `lab_when_auto` says which lab `auto` is here; `complete` fills in and checks names and options; `advise` says what
+    theory does not cover; `lab` and `containers`, if given, take the place of all that the file names.
     """
     source = str(path)
     text = read_text(path)
@@ -47,7 +50,8 @@ def load_plan(
     expansion = expand(sweep, lab_when_auto, source)
     completed = [_checked(cell, complete, source) for cell in expansion.cells]
     cells = list({cell.id: cell for cell in completed}.values())
-    notes = [*expansion.warnings, *warnings(cells)]
+    advice = [sentence for cell in cells for sentence in advise(cell)]
+    notes = [*expansion.warnings, *warnings(cells), *dict.fromkeys(advice)]
     return Plan(name=sweep.name or path.stem, text=text, cells=cells, warnings=notes)
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from testbed.results.gap import spectral_gap
 from testbed.results.limits import limit
 from testbed.training.folder import FAILED, TrainingFolder
 from testbed.training.times import MEASURED, network_of
@@ -83,7 +84,8 @@ def _declared(trial: Trial) -> Row:
     options = ("workload_options", "algorithm_options", "codec_options", "rate", "density_warmup")
     texts = {key: json.dumps(own.pop(key), sort_keys=True) for key in options}
     renamed = {"rate_schedule": texts.pop("rate"), "epochs_declared": own.pop("epochs")}
-    return {"trial": trial.id, **own, **texts, **renamed}
+    gap = spectral_gap(trial.algorithm, trial.graph, trial.workers)
+    return {"trial": trial.id, **own, "spectral_gap": gap, **texts, **renamed}
 
 
 def _standing(record: Mapping[str, Any] | None, failure: str | None) -> Row:

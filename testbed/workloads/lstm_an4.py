@@ -125,6 +125,7 @@ class LstmAn4(Normalised):
 
     name = "lstm-an4"
     # Shi et al. 2019, table 1; momentum, decay and the limit of the norm are those of their code
+    # The limit of the norm is the default of deepspeech.pytorch, whose network this is; the papers name none.
     recipe = Recipe(learning_rate=2e-4, momentum=0.9, weight_decay=1e-4, clip_norm=400.0)
     metric = Metric(name="label error rate", higher_is_better=False)
     evaluation_batch = 10

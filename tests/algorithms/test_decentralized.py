@@ -184,9 +184,10 @@ def test_advice_compares_with_the_bound_of_any_graph(graph):
         too_coarse = algorithm.worker.codec.noise_bound(100) >= admitted
         assert bool(algorithm.advice()) == too_coarse
         if too_coarse:
+            gap = algorithm.graph.spectral_gap
             assert (
-                f"dcd-psgd on graph {graph} of 8 is proved to converge for codec noise alpha < {admitted:.3g}"
-                in (algorithm.advice()[0])
+                f"dcd-psgd on graph {graph} of 8, whose spectral gap is {gap:.3g}, is proved to converge for codec "
+                f"noise alpha < {admitted:.3g}, but" in (algorithm.advice()[0])
             )
 
 

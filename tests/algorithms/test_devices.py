@@ -34,7 +34,8 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "randomk fp32": [{"density": 0.2}, {"density": 0.2, "shared_seed": False}],
 }
 EXACT = ("d-psgd", "psgd", "rsgd", "topk", "gtopk", "randomk")  # for exact codecs only
-REFUSED = [("qsgd", codec) for codec in CODECS.names() if codec != "qsgd"]
+OWN = ("qsgd", "terngrad", "onebit")  # for the codec of their name only
+REFUSED = [(name, codec) for name in OWN for codec in CODECS.names() if codec != name]
 COMBINATIONS = [
     (name, codec, options)
     for name in ALGORITHMS.names()

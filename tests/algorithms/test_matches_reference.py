@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from algorithms import lockstep, registry
-from algorithms.algorithm import Algorithm, Worker
+from algorithms.algorithm import Algorithm, Layer, Worker
 from algorithms.codecs.codec import Codec, create_codec
 from algorithms.exchanges.summation import SUMMATIONS
 from algorithms.graphs import create_graph
@@ -84,7 +84,18 @@ VARIANTS: list[Variant] = [
     Variant("randomk", "fp32", {}, {"k": 40, "shared_seed": False, "momentum": 0.5}),
     Variant("error-feedback", "fp32", {}, {"weight_decay": 1e-3}),
     Variant("error-feedback", "qsgd", {"bucket": 16}, {"momentum": 0.5}),
+    Variant("terngrad", "terngrad", {}, {}),
+    Variant("terngrad", "terngrad", {"bucket": "vector", "clip": None}, {"momentum": 0.5, "weight_decay": 1e-3}),
+    Variant("onebit", "onebit", {}, {}),
+    Variant("onebit", "onebit", {"bucket": 16}, {"momentum": 0.5}),
 ]
+
+
+def layers_of(parameters: int) -> tuple[Layer, ...]:
+    """A matrix, and a vector of what is left."""
+    columns = parameters // 10
+    matrix = [Layer("fc.weight", 0, 6 * columns, (6, columns))] if columns else []
+    return (*matrix, Layer("fc.bias", 6 * columns, parameters, (parameters - 6 * columns,)))
 
 
 class Pair:
@@ -94,7 +105,7 @@ class Pair:
         name, codec, codec_options, options, graph_name = variant
         self.name = name
         draws = np.random.default_rng(workers)
-        graph = create_graph(graph_name, workers)
+        graph, layers = create_graph(graph_name, workers), layers_of(parameters)
         start = draws.normal(scale=0.3, size=parameters).astype(np.float32)
         self.targets = draws.normal(scale=0.3, size=(workers, parameters)).astype(np.float32)
         self.xs = [torch.from_numpy(start.copy()) for _ in range(workers)]
@@ -105,7 +116,8 @@ class Pair:
                     rank=rank,
                     workers=workers,
                     parameters=parameters,
-                    codec=create_codec(codec, codec_options),
+                    layers=layers,
+                    codec=create_codec(codec, codec_options).on(layers),
                     graph=graph,
                     seed=7,
                     options=options,
@@ -115,7 +127,8 @@ class Pair:
         ]
         self.norms: list[float] = []
         setting = Setting(
-            codec=recording(create_codec(codec, codec_options), self.norms),
+            codec=recording(create_codec(codec, codec_options).on(layers), self.norms),
+            layers=layers if codec_options.get("bucket") != "vector" else (),
             W=graph.phases,
             seed=7,
             options=registry.options(name, options),
@@ -128,6 +141,7 @@ class Pair:
 
     def step(self, t: int) -> lockstep.Traffic:
         gradients = [x - torch.from_numpy(target) for x, target in zip(self.xs, self.targets, strict=True)]
+        self.norms += [float(gradient.norm()) for gradient in gradients]
         traffic = lockstep.step_all(self.algorithms, self.xs, gradients, t, RATE)
         self.reference.step(self.reference.X - self.targets, t, RATE)
         return traffic
@@ -138,18 +152,21 @@ class Pair:
         for rank, algorithm in enumerate(self.algorithms):
             if algorithm.descent.velocity is not None:
                 self.reference.V[rank] = algorithm.descent.velocity.double().numpy()
-            if self.name in STATE:
-                theirs, ours = STATE[self.name]
+            for theirs, ours in STATE.get(self.name, ()):
                 getattr(self.reference, theirs)[rank] = ours(algorithm, rank).double().numpy()
 
 
 # What a reference keeps besides X and V, and where the worker of that rank has it.
-STATE: dict[str, tuple[str, Callable[[Any, int], torch.Tensor]]] = {
-    "ecd-psgd": ("estimate", lambda algorithm, rank: algorithm.estimates[rank]),
-    "choco-sgd": ("replicas", lambda algorithm, rank: algorithm.replicas[rank]),
-    "deepsqueeze": ("residual", lambda algorithm, rank: algorithm.residual),
-    "error-feedback": ("residual", lambda algorithm, rank: algorithm.residual.values),
-    "pqasgd": ("last", lambda algorithm, rank: algorithm.last),
+STATE: dict[str, list[tuple[str, Callable[[Any, int], torch.Tensor]]]] = {
+    "ecd-psgd": [("estimate", lambda algorithm, rank: algorithm.estimates[rank])],
+    "choco-sgd": [("replicas", lambda algorithm, rank: algorithm.replicas[rank])],
+    "deepsqueeze": [("residual", lambda algorithm, rank: algorithm.residual)],
+    "error-feedback": [("residual", lambda algorithm, rank: algorithm.residual.values)],
+    "onebit": [
+        ("residual", lambda algorithm, rank: algorithm.residual.values),
+        ("left", lambda algorithm, rank: algorithm.aggregation.left),
+    ],
+    "pqasgd": [("last", lambda algorithm, rank: algorithm.last)],
 }
 
 
@@ -167,6 +184,8 @@ def recording(codec: Codec, norms: list[float]) -> Codec:
 
 def one_level(codec: Any, largest_norm: float) -> float:
     """The distance of a codec's levels: what a rounding that falls the other way makes of a difference."""
+    if codec.name in ("terngrad", "onebit"):
+        return 2 * largest_norm
     if codec.name == "qsgd":
         return largest_norm / float(codec.levels)
     return float(codec.step) if codec.name == "grid" else 0.0

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from algorithms.algorithm import Layer
 from algorithms.codecs.codec import Codec, PayloadError, ScaledCodec, create_codec
+from algorithms.codecs.terngrad import Terngrad
 
 LAYERS = (Layer("a.weight", 0, 1000, (10, 100)), Layer("b.weight", 1000, 1100, (100,)))
 
@@ -121,3 +122,45 @@ def test_bytes_that_are_no_five_digits_are_refused():
 def test_a_clip_of_nothing_is_refused():
     with pytest.raises(ValueError, match=r"codec terngrad: option clip is 0\.0, but it should be greater than 0"):
         create_codec("terngrad", {"clip": 0.0})
+
+
+@pytest.mark.parametrize("workers", [2, 3, 7, 8, 127, 128])
+@pytest.mark.parametrize("count", [0, 1, 17])
+def test_a_sum_of_digits_is_a_mean_without_being_coded_again(workers, count):
+    codec = create_codec("terngrad")
+    assert isinstance(codec, Terngrad)
+    codec.share(torch.tensor([0.5]))
+    digits = torch.linspace(-workers, workers, count).round()
+    payload = codec.encode_sum(digits, workers)
+    bits = math.ceil(math.log2(2 * workers + 1))
+    assert payload.nbytes == codec.sum_bytes(count, workers) == 16 + math.ceil(count * bits / 8)
+    mean = torch.empty(count)
+    codec.decode_mean(payload, workers, mean)
+    assert torch.allclose(mean, digits * 0.5 / workers)
+
+
+def test_a_sum_that_none_has_is_refused():
+    codec = create_codec("terngrad")
+    assert isinstance(codec, Terngrad)
+    payload = codec.encode_sum(torch.tensor([3.0, -3.0]), 3)
+    with pytest.raises(ValueError, match="a sum has no scales of its own, but none are shared"):
+        codec.decode_mean(payload, 3, torch.empty(2))
+    codec.share(torch.tensor([1.0]))
+    payload[16] = 0b100  # -4 of three workers
+    with pytest.raises(PayloadError, match="a digit that none has"):
+        codec.decode_mean(payload, 3, torch.empty(2))
+    with pytest.raises(PayloadError, match="must be 17 bytes"):
+        codec.decode_mean(payload, 4, torch.empty(2))
+
+
+def test_parts_are_clipped_where_their_whole_layers_are():
+    """A part of small values would be clipped at its own 2.5 sigma, and lose what its layer keeps."""
+    vector = torch.cat([torch.full((1000,), 4.0), torch.zeros(99), torch.tensor([1.0])])
+    codec = create_codec("terngrad").on((Layer("a", 0, 1100, (1100,)),))
+    assert isinstance(codec, Terngrad)
+    own = codec.scales(vector)
+    codec.share(own, own)
+    part, found = codec.part(1000, 1100), []
+    for seed in range(400):
+        found.append(float(coded(part, vector[1000:], seed)[-1]))
+    assert sum(found) / len(found) == pytest.approx(1.0, abs=0.4)  # its own would be 0.25

@@ -66,6 +66,12 @@ def test_a_step_is_held_to_its_networks_target(cell, changes, off, met):
 def test_the_model_does_not_guess():
     with pytest.raises(UserError, match="got allreduce qsgd"):
         rows.expected(dataclasses.replace(ALLREDUCE, codec="qsgd"))
+    assert rows.expected(dataclasses.replace(ALLREDUCE, algorithm_options={"exchange": "ring"})) == rows.expected(
+        ALLREDUCE
+    )
+    for exchange in ("rabenseifner", "mpi"):
+        with pytest.raises(UserError, match=f"the model knows allreduce by exchange ring, got {exchange}"):
+            rows.expected(dataclasses.replace(ALLREDUCE, algorithm_options={"exchange": exchange}))
 
 
 def seen(what, expected, measured, faithful=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ MAPPING = "{engine: docker, image: 'mine:1', cpus: 0.5, memory: 1 GiB}"
 
 @pytest.fixture
 def plan_of(tmp_path: Path):
-    def plan(text: str, **more: str) -> Plan:
+    def plan(text: str, **more: Any) -> Plan:
         path = tmp_path / "trial.yaml"
         path.write_text(text)
         return load_plan(path, lambda: "virtual", lambda cell: cell, **more)

@@ -1,0 +1,53 @@
+"""Whether an algorithm, its codec, graph and workload go together: found out by making one worker's algorithm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from testbed.cell import Cell
+
+if TYPE_CHECKING:
+    from algorithms.algorithm import Layer
+
+
+def advice(cell: Cell) -> tuple[str, ...]:
+    """What theory does not cover in a completed cell; ValueError for what is not possible."""
+    network, options = cell.network, (cell.algorithm_options, cell.codec_options, cell.workload_options)
+    return _advice(cell.algorithm, cell.codec, cell.graph, network.workers, cell.workload, *map(_key, options))
+
+
+@cache
+def _advice(
+    algorithm: str, codec: str, graph: str, workers: int, workload: str, own: str, codecs: str, workloads: str
+) -> tuple[str, ...]:
+    """The last three are options, as JSON text."""
+    from algorithms import registry
+    from algorithms.algorithm import Worker
+    from algorithms.codecs.codec import create_codec
+    from algorithms.graphs import create_graph
+
+    layers = _layers(workload, workloads)
+    worker = Worker(
+        rank=0,
+        workers=workers,
+        parameters=layers[-1].stop,
+        layers=layers,
+        codec=create_codec(codec, json.loads(codecs)).on(layers),
+        graph=create_graph(graph, workers),
+        options=json.loads(own),
+    )
+    return registry.create(algorithm, worker).advice()
+
+
+@cache
+def _layers(workload: str, options: str) -> tuple[Layer, ...]:
+    from testbed import workloads
+
+    return workloads.create(workload, options=json.loads(options)).layers
+
+
+def _key(options: Mapping[str, Any]) -> str:
+    return json.dumps(dict(options), sort_keys=True)
