@@ -106,7 +106,7 @@ def test_on_its_own_device_a_worker_takes_what_it_takes(device: str, described: 
     assert len(document["devices"]) == 2
     assert all(each.startswith(described) for each in document["devices"])
     assert document["overrun"] == {"calls_per_step": 0, "s_per_step": 0, "share": 0}
-    for part in ("compute_s", "encode_s", "decode_s", "apply_s"):
+    for part in ("encode_s", "decode_s", "apply_s"):  # without gradients nothing is computed
         least_s = 50e-6 if device == "cpu" else 5e-6  # a million values take longer to touch
         assert min(document["repetitions"][0][part]) > least_s, part
 
