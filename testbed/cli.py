@@ -97,7 +97,9 @@ def sweep(
 )
 @click.option("--only", multiple=True, metavar="KEY=VALUE", help="Only the cells of RUN with this value; repeatable.")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Trials, or lanes, side by side.  [default: one a core, as memory allows]"
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Trials, or lanes, side by side.  [default: one a core, as memory allows]",
 )
 def train(file: Path, run: Path | None, times: Path | None, only: tuple[str, ...], jobs: int | None) -> int:
     """Train what a training FILE declares, in this process or over a network, or go on with it.

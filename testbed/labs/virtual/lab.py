@@ -49,7 +49,8 @@ class VirtualLab:
             return
         linux, helpers = kernel.ensure(_silent), native.ensure()
         memory = max(
-            memory_bytes(cell.network.workers, outline(cell.workload)[-1].stop, computing=cell.computes) for cell in cells
+            memory_bytes(cell.network.workers, outline(cell.workload)[-1].stop, computing=cell.computes)
+            for cell in cells
         )
 
         def start_in(spool: Path) -> StartStation:
