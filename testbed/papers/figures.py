@@ -37,6 +37,8 @@ FIGURES: Final = (
     PaperFigure(name="shi2019-figure1", training="shi2019-figure1"),
     PaperFigure(name="shi2019-figure2", training="shi2019-figure2"),
     PaperFigure(name="shi2019-speedup", sweep="shi2019-speedup"),
+    PaperFigure(name="qsgd2016-figure1a", training="qsgd2016-figure1a"),
+    PaperFigure(name="quality", training="quality"),
 )
 
 

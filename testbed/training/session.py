@@ -143,6 +143,7 @@ class Begun:
             "diverged": course.diverged,
             "epochs": course.epochs,
             "steps_per_epoch": self._trainer.steps_per_epoch,
+            "formula_bits_per_component": self._trainer.formula_bits_per_component,
             "workload": {
                 "dataset": workload.source.name,
                 "samples": workload.samples,

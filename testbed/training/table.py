@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _OF_WORKLOAD: Final = ("dataset", "samples", "held_out_samples", "parameters")
 _LOSSES: Final = ("rate", "train_loss", "held_out_loss", "metric", "consensus_distance", "bits_per_component")
+_FORMULA: Final = "formula_bits_per_component"
 _OF_BYTES: Final = ("handed_bytes_per_worker", "handed_bytes_most", "handed_bytes_so_far")
 _OF_TIME: Final = (
     "cell", "lab", "containers", "topology", "arity", "bandwidth_bit_per_s", "trunk_bit_per_s", "latency_s",
@@ -92,13 +93,14 @@ def _standing(record: Mapping[str, Any] | None, failure: str | None) -> Row:
     """`status` is ok, diverged, failed, running or missing."""
     if record is None:
         missing: Row = dict.fromkeys(_OF_WORKLOAD, math.nan) | {"dataset": None, "metric_name": None}
-        missing |= {"steps_per_epoch": math.nan, "status": "missing", "reason": "not trained yet"}
+        missing |= {"steps_per_epoch": math.nan, _FORMULA: math.nan, "status": "missing", "reason": "not trained yet"}
         return missing | ({} if failure is None else {"status": FAILED, "reason": failure})
     workload = record["workload"]
     return {
         **{key: workload[key] for key in _OF_WORKLOAD},
         "metric_name": workload["metric"],
         "steps_per_epoch": record["steps_per_epoch"],
+        _FORMULA: record.get(_FORMULA, math.nan),  # younger than the first records
         "status": record["status"] if failure is None else FAILED,
         "reason": record["reason"] if failure is None else failure,
     }

@@ -132,6 +132,14 @@ class Trainer:
         self._workers.restore(saved["states"])
 
     @property
+    def formula_bits_per_component(self) -> float:
+        """What a whole vector takes by the formula of the codec, or of what is selected, in the last step."""
+        algorithm, parameters = self._algorithms[0], self.workload.parameters
+        selected = algorithm.selected_bytes(self.trial.epochs * self.steps_per_epoch)
+        size_bytes = algorithm.worker.codec.payload_bytes(parameters) if selected is None else selected
+        return 8 * size_bytes / parameters
+
+    @property
     def models(self) -> Sequence[Tensor]:
         """The workers' parameters, float32 [N] each."""
         return self._xs

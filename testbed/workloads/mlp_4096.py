@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from torch import nn
 
 from testbed.workloads import data
 from testbed.workloads.classification import Classification, initialise
-from testbed.workloads.workload import Recipe, registry
+from testbed.workloads.workload import Recipe, WorkloadOptions, registry
 
 _PIXELS = 28 * 28
-_HIDDEN = 4096
 _CLASSES = 10
+
+
+class _Options(WorkloadOptions):
+    hidden: int = Field(default=4096, ge=1)  # units
 
 
 @registry.register("mlp-4096")
@@ -20,11 +24,14 @@ class Mlp4096(Classification):
     name = "mlp-4096"
     # The paper's, for batches of 256; it says of its CIFAR-10 models that all used momentum, of this one nothing
     recipe = Recipe(learning_rate=0.1, momentum=0.0, weight_decay=0.0)
+    Options = _Options
+    options: _Options
 
     def build_model(self) -> nn.Module:
         """A new perceptron."""
+        hidden = self.options.hidden
         return initialise(
-            nn.Sequential(nn.Flatten(), nn.Linear(_PIXELS, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _CLASSES))
+            nn.Sequential(nn.Flatten(), nn.Linear(_PIXELS, hidden), nn.ReLU(), nn.Linear(hidden, _CLASSES))
         )
 
     def find_data(self) -> data.DataSource:
