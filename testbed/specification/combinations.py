@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from testbed.cell import Cell
-
-if TYPE_CHECKING:
-    from algorithms.algorithm import Layer
 
 
 def advice(cell: Cell) -> tuple[str, ...]:
@@ -28,8 +25,9 @@ def _advice(
     from algorithms.algorithm import Worker
     from algorithms.codecs.codec import create_codec
     from algorithms.graphs import create_graph
+    from testbed.workloads.outline import outline
 
-    layers = _layers(workload, workloads)
+    layers = outline(workload, workloads)
     worker = Worker(
         rank=0,
         workers=workers,
@@ -40,13 +38,6 @@ def _advice(
         options=json.loads(own),
     )
     return registry.create(algorithm, worker).advice()
-
-
-@cache
-def _layers(workload: str, options: str) -> tuple[Layer, ...]:
-    from testbed import workloads
-
-    return workloads.create(workload, options=json.loads(options)).layers
 
 
 def _key(options: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import torch
@@ -15,13 +16,13 @@ VECTOR_PREFIX = "vector-"  # `vector-275000`: no model, a vector of 275,000 floa
 
 
 @cache
-def outline(workload: str) -> tuple[Layer, ...]:
-    """The layers of a workload, or the only one of `vector-<N>`; UserError for any other name."""
+def outline(workload: str, options: str = "{}") -> tuple[Layer, ...]:
+    """The layers of a workload with `options` (JSON), or the only one of `vector-<N>`; UserError for another name."""
     if workload.startswith(VECTOR_PREFIX):
         size = vector_size(workload)
         return (Layer("vector", 0, size, (size,)),)
     with torch.device("meta"):
-        return FlatModel(create(workload).build_model()).layers
+        return FlatModel(create(workload, options=json.loads(options)).build_model()).layers
 
 
 def vector_size(workload: str) -> int:
