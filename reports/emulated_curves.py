@@ -18,7 +18,7 @@ from reports.systems import System
 from reports.view import Network
 
 COLUMNS, PANEL_IN, RIGHT_IN = 3, (3.1, 2.5), 0.1
-LEGEND_ROW_IN, HANDLE_IN, TITLE_IN = 0.19, 0.6, 0.26  # a row of the legend; a line before a name; a panel's title
+LEGEND_ROW_IN, HANDLE_IN, TITLE_IN = 0.19, 0.7, 0.26  # a row of the legend; a line before a name; a panel's title
 MOST_PANELS = 9  # of a figure
 
 
@@ -56,7 +56,7 @@ def draw(
     figure, axes = canvas.grid(
         len(known),
         title=printable(title),
-        note="; ".join([curves.seeds_note(shown.training), f"times of epochs: {shown.times}", *crosses]) + ".",
+        note="; ".join([curves.seeds_note(shown.training), *crosses]) + ".",
         columns=COLUMNS,
         panel_in=PANEL_IN,
         right_in=RIGHT_IN,
@@ -110,5 +110,5 @@ def _legend(first: Axes, everything: Sequence[panels.Curve], in_a_row: int) -> N
         for curve in everything
         for look in (curve.system.look,)
     }
-    first.legend(list(handles.values()), list(handles), loc="lower left", ncols=in_a_row, frameon=False,
+    first.legend(list(handles.values()), list(handles), loc="lower left", ncols=in_a_row, frameon=False, handlelength=3,
                  bbox_to_anchor=(0, 1 + TITLE_IN / PANEL_IN[1]), borderaxespad=0, labelspacing=0.3)  # fmt: skip
