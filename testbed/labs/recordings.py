@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from testbed import recording, workloads
 from testbed.cell import Cell
 from testbed.session.measure import steps_needed, steps_of
+from testbed.specification.combinations import period
 
 
 def ensure(cells: Sequence[Cell], say: Callable[[str], None]) -> dict[str, str]:
@@ -19,7 +20,9 @@ def ensure(cells: Sequence[Cell], say: Callable[[str], None]) -> dict[str, str]:
                 batch_size=cell.batch_size,
                 workers=cell.network.workers,
                 steps=steps_needed(
-                    steps_of(cell, _workload(cell).samples if cell.full_epoch else 0), afresh=bool(cell.schedule)
+                    steps_of(cell, _workload(cell).samples if cell.full_epoch else 0),
+                    period(cell),
+                    afresh=bool(cell.schedule),
                 ),
                 seed=cell.seed,
                 partition=cell.partition,

@@ -12,15 +12,24 @@ from testbed.cell import Cell
 
 def advice(cell: Cell) -> tuple[str, ...]:
     """What theory does not cover in a completed cell; ValueError for what is not possible."""
+    return _found(cell)[0]
+
+
+def period(cell: Cell) -> int:
+    """Steps after which a completed cell's pattern of communication repeats; ValueError as of `advice`."""
+    return _found(cell)[1]
+
+
+def _found(cell: Cell) -> tuple[tuple[str, ...], int]:
     network, options = cell.network, (cell.algorithm_options, cell.codec_options, cell.workload_options)
-    return _advice(cell.algorithm, cell.codec, cell.graph, network.workers, cell.workload, *map(_key, options))
+    return _made(cell.algorithm, cell.codec, cell.graph, network.workers, cell.workload, *map(_key, options))
 
 
 @cache
-def _advice(
+def _made(
     algorithm: str, codec: str, graph: str, workers: int, workload: str, own: str, codecs: str, workloads: str
-) -> tuple[str, ...]:
-    """The last three are options, as JSON text."""
+) -> tuple[tuple[str, ...], int]:
+    """Its advice and its period. The last three arguments are options, as JSON text."""
     from algorithms import registry
     from algorithms.algorithm import Worker
     from algorithms.codecs.codec import create_codec
@@ -37,7 +46,8 @@ def _advice(
         graph=create_graph(graph, workers),
         options=json.loads(own),
     )
-    return registry.create(algorithm, worker).advice()
+    made = registry.create(algorithm, worker)
+    return made.advice(), made.period
 
 
 def _key(options: Mapping[str, Any]) -> str:
