@@ -135,7 +135,23 @@ def _pair(composed: Sequence[Row], measured: Sequence[Row]) -> Pair:
 def _drawings(found: Sequence[Pair], shown: Sequence[Training]) -> Iterator[Drawing]:
     places = list(dict.fromkeys(pair.place for pair in found))
     alt = f"Training loss against emulated time, composed and measured: {'; '.join(places)}"
-    yield Drawing(name="composed-direct", figure=draw(found, places, shown[0].size), view=shown[0], alt=alt)
+    view = _BothWays(found, shown[0])
+    yield Drawing(name="composed-direct", figure=draw(found, places, shown[0].size), view=view, alt=alt)
+
+
+@dataclass(frozen=True)
+class _BothWays:
+    """Where a figure's numbers come from that has trainings of both kinds."""
+
+    pairs: Sequence[Pair]
+    training: Training
+
+    @property
+    def origin(self) -> list[str]:
+        """For its foot."""
+        labs = sorted({str(pair.measured[0]["lab"]) for pair in self.pairs})
+        seeds = self.training.origin[0]
+        return [seeds, f"trained in one process, and over networks of the {'/'.join(labs)} lab"]
 
 
 def draw(found: Sequence[Pair], places: Sequence[str], size: str) -> Figure:

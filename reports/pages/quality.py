@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import canvas
+from reports import canvas, panels
 from reports.pages import Content, Drawing, Grid, PageKind
 from reports.quantities import printable
 from reports.systems import System
 from reports.training import Training, over_seeds, trainings
 from reports.view import NOTHING, Interval
 
+WITHOUT = "diverged, or not trained to the end"
 LEAST_SYSTEMS = 12  # a training of fewer is about something else
 HEADER = (
     "system", "bits, formula", "bits, counted", "counted : formula", "bytes : allreduce", "training loss", "metric",
@@ -66,13 +67,15 @@ def _drawings(shown: Sequence[Training]) -> Iterator[Drawing]:
 def _draw(training: Training) -> Figure:
     """A line of the panel for each system, with its bits; what allreduce reached is shaded."""
     systems, metric = training.systems, _metric(training)
+    bits = [_number(_mean(training, system, "bits_per_component")) or "unknown" for system in systems]
+    labels = [f"{system.label}: {of_system} bit" for system, of_system in zip(systems, bits, strict=True)]
     note = f"{_size(training)}; point: mean of {len(training.seeds)} seeds, bar: all of them; shaded: allreduce fp32."
     figure, (ax,) = canvas.grid(
         1,
         title=f"{metric.capitalize()} after {training.setting['epochs_declared']} epochs, and bits per component",
         note=note,
         panel_in=(5.0, 0.23 * len(systems)),
-        left_in=3.9,
+        left_in=0.35 + panels.INCHES_PER_CHARACTER * max(map(len, labels)),
     )
     base = _base(training)
     reached = [over_seeds(_last(training, system, "metric")) for system in systems]
@@ -82,10 +85,9 @@ def _draw(training: Training) -> Figure:
         bar = [[value.value - value.low], [value.high - value.value]]
         look = system.look
         ax.errorbar(value.value, place, xerr=bar, color=look.colour, marker=look.marker, capsize=2, linewidth=1.2)
-    bits = [_number(_mean(training, system, "bits_per_component")) for system in systems]
-    ax.set_yticks(range(len(systems)), [f"{s.label}: {b} bit" for s, b in zip(systems, bits, strict=True)])
+    ax.set_yticks(range(len(systems)), labels)
     ax.set_ylim(len(systems) - 0.4, -0.6)
-    ax.set_xlabel(f"held-out {metric}; no point: diverged")
+    ax.set_xlabel(f"held-out {metric}; no point: {WITHOUT}")
     return figure
 
 
@@ -145,7 +147,7 @@ def _number(value: float) -> str:
 
 def _interval(value: Interval, sign: str) -> str:
     if value is NOTHING:
-        return "diverged, or not trained to the end"
+        return WITHOUT
     return f"{value.value:{sign}.3f} ({value.low:{sign}.3f} to {value.high:{sign}.3f})"
 
 

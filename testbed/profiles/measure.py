@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from testbed.profiles.finding import MEASURED, measured_folder
 from testbed.profiles.profile import CodecCost, Compute, Cost, Profile, Quantity, Sampled
 from testbed.workloads import create
 from testbed.workloads.partition import Batches
+from testbed.workloads.threads import one_thread
 from testbed.workloads.workload import Workload
 
 Seconds = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ def measure_profile(
     _make_room(path.parent)
     if batch_size < 4 or steps < 4:
         raise UserError(f"batch_size and steps must be at least 4, got {batch_size} and {steps}")
-    with _one_thread():
+    with one_thread():
         made = [create(each) if isinstance(each, str) else each for each in workloads]
         size = max(workload.parameters for workload in made)
         profile = Profile(
@@ -243,13 +243,3 @@ def _processor() -> str:
 def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,7 @@ class TrainingFolder:
         self._records = path / "records"
         self._failed = path / "failed"
         self._checkpoints = path / "checkpoints"
+        self._waiting = path / "waiting"
 
     @staticmethod
     def is_at(path: Path) -> bool:
@@ -56,7 +58,17 @@ class TrainingFolder:
         """Hold the folder; UserError if another training does, or if it is a sweep's."""
         require_free_of(self.path, "resolved.json", "the run of a sweep")
         with held(self.path, (self._records, self._failed, self._checkpoints), "training"):
+            shutil.rmtree(self._waiting, ignore_errors=True)  # of a process that was killed
             yield
+
+    @contextmanager
+    def waiting(self) -> Iterator[Path]:
+        """An empty folder for what is evaluated later, which goes with its use, or at the next start."""
+        self._waiting.mkdir()
+        try:
+            yield self._waiting
+        finally:
+            shutil.rmtree(self._waiting, ignore_errors=True)
 
     def declare(self, name: str, text: str, trials: Sequence[Trial]) -> None:
         """Write the training file as given, and its trials."""

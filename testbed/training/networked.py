@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from testbed.cell import Cell
 from testbed.errors import LabError, UserError
@@ -26,6 +22,7 @@ from testbed.training.received import Received
 from testbed.training.session import Begun, NotKept, in_a_sentence, latest, require_same_data
 from testbed.training.trial import Trial, describe
 from testbed.workers.protocol import PARTS
+from testbed.workloads.threads import one_thread
 
 Say = Callable[[str], None]
 
@@ -69,9 +66,9 @@ class NetworkedSession:
         side_by_side = lanes(jobs, cells, self._labs.create)
         for name, lab in labs.items():
             lab.prepare(by_lab[name], self._say)
-        with _one_thread(), tempfile.TemporaryDirectory(prefix="gradwire-epochs-") as folder:
+        with one_thread(), self._folder.waiting() as folder:  # evaluated as where trials are trained in this process
             for name, lab in labs.items():
-                self._run(lab, by_lab[name], side_by_side, _Later(Path(folder)))
+                self._run(lab, by_lab[name], side_by_side, _Later(folder))
         if self._fault is not None:
             raise self._fault
         return {name: lab.provenance() for name, lab in labs.items()}
@@ -222,14 +219,3 @@ def _time(epochs: list[dict[str, Any]], document: Mapping[str, Any]) -> None:
     before_s = epochs[-2]["emulated_s"] if len(epochs) > 1 else 0.0
     taken = {key: document[key] for key in ("epoch_s", *(f"{part}_s" for part in PARTS))}
     epochs[-1] |= {**taken, "emulated_s": before_s + document["epoch_s"]}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Evaluation with one thread, as where trials are trained in this process: threads take the setting over."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

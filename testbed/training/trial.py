@@ -70,8 +70,12 @@ class Trial:
 
     @property
     def id(self) -> str:
-        """Sixteen hexadecimal digits of the trial's content: the name of its files."""
-        return content_key(json.dumps(self.to_json(), sort_keys=True))
+        """Sixteen hexadecimal digits of the trial's content: the name of its files.
+
+        Of a network it has the cell's, which keeps its own when cells come to have more keys.
+        """
+        network = {} if self.network is None else {"network": self.network.id}
+        return content_key(json.dumps(self.alone.to_json() | network, sort_keys=True))
 
 
 def describe(trial: Trial) -> str:

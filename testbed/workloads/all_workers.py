@@ -6,6 +6,7 @@ import os
 import queue
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,7 @@ import torch
 
 from testbed.workloads.gradients import LiveGradients
 from testbed.workloads.partition import Batches
+from testbed.workloads.threads import one_thread
 from testbed.workloads.workload import State, Workload
 
 
@@ -44,12 +46,12 @@ class AllWorkers:
         threads = len(os.sched_getaffinity(0)) if threads is None else threads
         self._threads = min(threads, workers) if device.type == "cpu" else 1
         self._idle: queue.SimpleQueue[Workload] = queue.SimpleQueue()
+        self._one_thread = ExitStack()
 
     def __enter__(self) -> Self:
         for _ in range(self._threads):
             self._idle.put(self._workload.replica())
-        self._threads_before = torch.get_num_threads()
-        torch.set_num_threads(1)  # before the threads start: each takes the setting over
+        self._one_thread.enter_context(one_thread())  # before the threads start
         self._pool = ThreadPoolExecutor(self._threads)
         return self
 
@@ -57,7 +59,7 @@ class AllWorkers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(self._threads_before)
+        self._one_thread.close()
 
     def compute(self, step: int, xs: Sequence[torch.Tensor]) -> list[float]:
         """Fill `gradients` with those of a step, at each worker's own x, float32 [N]; the losses of their batches.

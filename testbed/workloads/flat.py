@@ -19,7 +19,7 @@ class FlatModel:
         if buffers := [name for name, _ in module.named_buffers()]:
             raise ValueError(f"model has state beside its parameters: {', '.join(buffers)}; build it without")
         self.module = module
-        self.layers = _layers(module)
+        self.layers = layers_of(module)
         self.initial = torch.cat([parameter.detach().reshape(-1) for parameter in module.parameters()])
         self._bound: tuple[int, int | None] | None = None
         self.bind(self.initial, None)  # lets go of the module's own memory
@@ -49,7 +49,8 @@ class FlatModel:
             raise ValueError(f"{what} must be contiguous torch.float32 ({size},), got {found}")
 
 
-def _layers(module: nn.Module) -> tuple[Layer, ...]:
+def layers_of(module: nn.Module) -> tuple[Layer, ...]:
+    """The places of a module's parameters in the flat vector."""
     layers = []
     start = 0
     for name, parameter in module.named_parameters():

@@ -250,6 +250,23 @@ def test_a_cell_of_a_sweep_has_no_training_and_its_id_as_ever(train: Networked) 
     assert restored == train.trials[0].cell(1, "file") and restored.id != cell.id
 
 
+def test_a_trial_of_before_a_cell_had_more_keys_keeps_its_name(train: Networked) -> None:
+    assert train("algorithm: allreduce\nepochs: 1\n" + NETWORK) == 0
+    (trial,) = train.trials
+    values = trial.to_json()
+    for key in ("workload_options", "partition", "capture"):
+        del values["network"][key]
+    assert Trial.from_json(values).id == trial.id
+
+
+def test_what_a_killed_process_left_to_evaluate_goes_with_the_next_start(train: Networked) -> None:
+    left = train.folder / "waiting"
+    left.mkdir(parents=True)
+    (left / "1").write_text("models")
+    assert train("algorithm: allreduce\nepochs: 1\n" + NETWORK) == 0
+    assert not left.exists()
+
+
 def test_what_is_kept_of_all_workers_is_what_each_keeps(train: Networked) -> None:
     assert train(HARD + "network: none\n") == 0
     (trial,) = train.trials

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from testbed.errors import UserError
@@ -26,3 +29,11 @@ def test_a_vector_has_a_number_of_values(workload):
 def test_what_is_neither_is_refused():
     with pytest.raises(UserError, match="workload is 'resnet21', must be one of"):
         outline("resnet21")
+
+
+def test_an_outline_does_without_what_only_values_would_need():
+    program = (
+        "import sys; from testbed.workloads.outline import outline; outline('mlp-4096'); "
+        "outline('vgg16'); outline('lstm-ptb'); assert 'torch._dynamo' not in sys.modules, 'torch._dynamo'"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
