@@ -128,10 +128,7 @@ class ReduceScatterMean(Aggregation):
         return 2 * sum(sizes) - sizes[rank] - sizes[(rank + 1) % workers]
 
     def _encode_chunks(self, vector: Tensor, what: str) -> list[Bytes]:
-        return [
-            self.coder.encode(vector[chunk], what, chunk.start, into=slot)
-            for chunk, slot in zip(self._chunks, self._slots, strict=True)
-        ]
+        return self.coder.encode_parts(vector, what, self._chunks, self._slots)
 
     def _average_own_chunk(self, payloads: Mapping[int, Bytes], what: str) -> Bytes:
         """Decode all codes of this worker's chunk in the order of ranks; their mean, coded in its slot."""

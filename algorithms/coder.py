@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -46,6 +48,10 @@ class Coder:
                 raise self._named(error, what, offset + error.index) from None
         self._worker.announce(payload)
         return payload
+
+    def encode_parts(self, vector: Tensor, what: str, parts: Sequence[slice], into: Sequence[Bytes]) -> list[Bytes]:
+        """The payload of each part of `vector`, in a room of its own."""
+        return [self.encode(vector[part], what, part.start, into=room) for part, room in zip(parts, into, strict=True)]
 
     def decode(self, payload: Bytes, out: Tensor, offset: int = 0) -> None:
         """Decode `payload` into `out`, which is from component `offset` on."""

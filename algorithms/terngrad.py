@@ -44,10 +44,7 @@ class TernaryMean(Aggregation):
         """Share scales; scatter codes, add them up; gather the sums."""
         rank, workers = self.worker.rank, self.worker.workers
         yield from self._share_scales(vector)
-        codes = [
-            self.coder.encode(vector[chunk], what, chunk.start, into=slot)
-            for chunk, slot in zip(self._chunks, self._slots, strict=True)
-        ]
+        codes = self.coder.encode_parts(vector, what, self._chunks, self._slots)
         yield all_to_all(rank, workers, codes, self._rooms)
         received = {peer: self._rooms[peer] for peer in others(rank, workers)}
         own = self._sum_own_chunk({rank: codes[rank], **received})
@@ -82,7 +79,9 @@ class TernaryMean(Aggregation):
                 part.digits(payload, self._digits)
             self._add(total, self._digits)
         with self.worker.meter.coding(Work.ENCODE, part.charges(total.numel())):
-            return part.encode_sum(total, self.worker.workers, into=self._sums[self.worker.rank])
+            payload = part.encode_sum(total, self.worker.workers, into=self._sums[self.worker.rank])
+        self.worker.announce(payload)
+        return payload
 
     def _part(self, chunk: slice) -> TerngradCodec:
         part = self._codec.part(chunk.start, chunk.stop)

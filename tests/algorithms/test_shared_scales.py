@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,20 @@ def test_the_mean_of_terngrad_has_levels_of_one_scale(count: int) -> None:
     bits = math.ceil(math.log2(2 * count + 1))
     expected = 8 * (count - 1) + (count - 1) / count * (200 + 1000 * bits / 8)
     assert max(traffic.handed_bytes) == pytest.approx(expected, abs=45 * count)
+
+
+def test_terngrad_announces_its_sum_as_it_does_its_codes() -> None:
+    """Of 3 workers each codes three chunks, and adds up one."""
+    algorithms, made = workers_of("terngrad", 3), gradients(3)
+    announced: list[int] = []
+    for one in algorithms:
+        aggregation: Any = one
+        note = replace(one.worker, announce=lambda payload: announced.append(payload.nbytes))
+        aggregation.aggregation.worker = aggregation.coder._worker = note
+    lockstep.step_all(algorithms, [torch.zeros(1000) for _ in made], made, t=1, rate=1.0)
+    sums = math.ceil(334 * 3 / 8)  # a value from -3 to 3 for each component of a chunk
+    assert len(announced) == 3 * (3 + 1)
+    assert sum(size >= sums for size in announced) == 3
 
 
 def test_terngrad_is_unbiased_where_nothing_is_clipped() -> None:
