@@ -138,13 +138,11 @@ def _drawings(shown: Sequence[Training], figure: str, more: Sequence[curves.Quan
 
 
 def is_about(training: Training, systems: Sequence[tuple[str, str | None]]) -> bool:
-    """Whether it has just these algorithms, each with its codec where one is named."""
-    if {system.algorithm for system in training.systems} != {algorithm for algorithm, _ in systems}:
-        return False
-    return all(
-        any(s.algorithm == algorithm and codec in (None, s.codec) for s in training.systems)
-        for algorithm, codec in systems
-    )
+    """Whether it has just these algorithms, each with its codecs and no others where some are named."""
+    has = {(system.algorithm, system.codec) for system in training.systems}
+    named = set(systems)
+    known = has | {(algorithm, None) for algorithm, _ in has}
+    return named <= known and all({pair, (pair[0], None)} & named for pair in has)
 
 
 def _ended(training: Training, system: System, column: str) -> list[float]:

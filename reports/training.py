@@ -88,9 +88,16 @@ class Training:
         data = "/".join(self.facts["dataset"]) or "unknown data"
         setting = self.setting
         return printable(
-            f"{setting['workload']} on {samples} samples of {data}, {held_out} held out; {setting['workers']} workers, "
+            f"{self._model} on {samples} samples of {data}, {held_out} held out; {setting['workers']} workers, "
             f"batches of {setting['batch_size']} each, {setting['epochs_declared']} epochs"
         )
+
+    @property
+    def _model(self) -> str:
+        """The workload, with the options that say what was cut of its model."""
+        options = json.loads(str(self.setting["workload_options"]) or "{}")
+        words = [f"{key} {value}" for key, value in options.items() if "samples" not in key]
+        return f"{self.setting['workload']}{' with ' * bool(words)}{', '.join(words)}"
 
     @property
     def basis(self) -> str:

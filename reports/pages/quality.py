@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +10,6 @@ from matplotlib.figure import Figure
 
 from reports import canvas, panels
 from reports.pages import Content, Drawing, Grid, PageKind
-from reports.quantities import printable
 from reports.systems import System
 from reports.training import Training, over_seeds, trainings
 from reports.view import NOTHING, Interval
@@ -40,7 +38,7 @@ def build(table: pd.DataFrame) -> Content | None:
         return None
     return Content(
         summary=f"{max(len(training.systems) for training in shown)} systems: what each sends, what it reaches.",
-        notes=[*(f"Trained here: {_size(training)}." for training in shown), *NOTES],
+        notes=[*(f"Trained here: {training.size}." for training in shown), *NOTES],
         drawings=list(_drawings(shown)),
         grids=[_grid(training) for training in shown],
     )
@@ -48,13 +46,6 @@ def build(table: pd.DataFrame) -> Content | None:
 
 def _base(training: Training) -> System | None:
     return training.of("allreduce", "fp32")
-
-
-def _size(training: Training) -> str:
-    """With the workload's options, which say what was cut of the model."""
-    options = json.loads(str(training.setting["workload_options"]) or "{}")
-    words = [f"{key} {value}" for key, value in options.items() if "samples" not in key]
-    return printable(training.size + (f" ({', '.join(words)})" if words else ""))
 
 
 def _drawings(shown: Sequence[Training]) -> Iterator[Drawing]:
@@ -69,7 +60,7 @@ def _draw(training: Training) -> Figure:
     systems, metric = training.systems, _metric(training)
     bits = [_number(_mean(training, system, "bits_per_component")) or "unknown" for system in systems]
     labels = [f"{system.label}: {of_system} bit" for system, of_system in zip(systems, bits, strict=True)]
-    note = f"{_size(training)}; point: mean of {len(training.seeds)} seeds, bar: all of them; shaded: allreduce fp32."
+    note = f"{training.size}; point: mean of {len(training.seeds)} seeds, bar: all of them; shaded: allreduce fp32."
     figure, (ax,) = canvas.grid(
         1,
         title=f"{metric.capitalize()} after {training.setting['epochs_declared']} epochs, and bits per component",
@@ -98,7 +89,7 @@ def _metric(training: Training) -> str:
 def _grid(training: Training) -> Grid:
     return Grid(
         heading="Bytes and quality",
-        caption=f"Bits per component, bytes and quality: {_size(training)}; {len(training.seeds)} seeds",
+        caption=f"Bits per component, bytes and quality: {training.size}; {len(training.seeds)} seeds",
         header=[text.replace("metric", _metric(training)) for text in HEADER],
         rows=[_row(training, system) for system in training.systems],
     )

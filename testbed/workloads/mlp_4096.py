@@ -13,7 +13,9 @@ _PIXELS = 28 * 28
 _CLASSES = 10
 
 
-class _Options(WorkloadOptions):
+class MlpOptions(WorkloadOptions):
+    """How wide it is."""
+
     hidden: int = Field(default=4096, ge=1)  # units
 
 
@@ -24,8 +26,8 @@ class Mlp4096(Classification):
     name = "mlp-4096"
     # The paper's, for batches of 256; it says of its CIFAR-10 models that all used momentum, of this one nothing
     recipe = Recipe(learning_rate=0.1, momentum=0.0, weight_decay=0.0)
-    Options = _Options
-    options: _Options
+    Options: type[MlpOptions] = MlpOptions
+    options: MlpOptions
 
     def build_model(self) -> nn.Module:
         """A new perceptron."""

@@ -12,7 +12,6 @@ NETWORKS = [network for _, network in tang2018_figure2bcd.PANELS.values()]
 ALIKE = {"allreduce": 10.0, "d-psgd": 10.0, "dcd-psgd": 9.0, "ecd-psgd": 9.0}
 LATE = ALIKE | {"allreduce": 30.0}
 SLOW = {"allreduce": 100.0, "d-psgd": 100.0, "dcd-psgd": 30.0, "ecd-psgd": 30.0}
-EIGHT = (FIGURE_2A[0], *FIGURE_2A[2:])
 
 
 def test_figures_2b_to_2d():
@@ -44,11 +43,20 @@ def sixteen(*systems: dict[str, Any]) -> Any:
 
 
 def test_figure_4a():
-    assert verdicts(sixteen(*EIGHT), "tang2018-figure4a") == ["agree"] * 2
-    slow = (*EIGHT[:2], {**EIGHT[2], "last": 1.0})
+    assert verdicts(sixteen(*FIGURE_2A), "tang2018-figure4a") == ["agree"] * 2
+    slow = (*FIGURE_2A[:3], {**FIGURE_2A[3], "last": 1.0})
     assert verdicts(sixteen(*slow), "tang2018-figure4a") == ["agree", "disagree"]
 
 
-def test_figure_4a_takes_sixteen_workers():
+def test_figure_4a_takes_sixteen_workers_and_figure_2a_no_more_than_eight():
+    pages = {kind.name: kind for kind in page_kinds("TRAINING_PAGE")}
+    assert pages["tang2018-figure4a"].build(table(*FIGURE_2A)) is None
+    assert pages["tang2018-figure2a"].build(sixteen(*FIGURE_2A)) is None
+    assert pages["tang2018-figure2a"].build(table(*FIGURE_2A)) is not None
+
+
+def test_a_page_about_some_codecs_takes_no_others():
     (kind,) = [kind for kind in page_kinds("TRAINING_PAGE") if kind.name == "tang2018-figure4a"]
-    assert kind.build(table(*EIGHT)) is None
+    grid = {**FIGURE_2A[2], "codec": "grid"}
+    assert kind.build(sixteen(*FIGURE_2A)) is not None
+    assert kind.build(sixteen(*FIGURE_2A, grid)) is None

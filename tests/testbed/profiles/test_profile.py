@@ -29,6 +29,7 @@ COUNTS = {
     "vgg16": Counts(calls=109, dense=313.2e6, outputs=276_480),
     "vgg-qsgd": Counts(calls=71, dense=131.4e6, linear=21.54e6, outputs=208_906, moved_bytes=12 * 22_543_050),
     "mlp-4096": Counts(calls=14, dense=0, linear=3.252e6, moved_bytes=12 * 3_256_330),
+    "mlp-340": Counts(calls=14, dense=0, linear=0.27e6, moved_bytes=12 * 270_310),
     "lstm-ptb": Counts(
         calls=303,
         dense=35 * 2 * 4 * 1500 * 3000,
