@@ -18,8 +18,8 @@ NOTES = [
     "workers' own models, which differ while the rate is high; held-out numbers are those of their mean. d-psgd, which "
     "the paper does not show here, has no compression: its line tells what is due to the ring from what is due to the "
     "bits.",
-    "The noise of ecd-psgd's codec follows what is sent, x + (t/2) (x' - x), which grows with t: assumption 2 of the paper "
-    "supposes that it does not.",
+    "The noise of ecd-psgd's codec follows what is sent, x + (t/2) (x' - x), which grows with t: assumption 2 of the "
+    "paper supposes that it does not.",
 ]
 NUMBERS = {"dcd-psgd": 1, "ecd-psgd": 2}  # of the paper's algorithms
 

@@ -12,7 +12,7 @@ class _Options(MlpOptions):
 
 @registry.register("mlp-340")
 class Mlp340(Mlp4096):
-    """270,310 parameters; MNIST. Messages are as long as ResNet-20's, and a step takes a hundredth of the arithmetic."""
+    """270,310 parameters; MNIST. Messages are as long as ResNet-20's, a step takes a hundredth of its arithmetic."""
 
     name = "mlp-340"
     Options = _Options
