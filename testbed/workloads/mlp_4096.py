@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import nn
 
@@ -26,7 +28,7 @@ class Mlp4096(Classification):
     name = "mlp-4096"
     # The paper's, for batches of 256; it says of its CIFAR-10 models that all used momentum, of this one nothing
     recipe = Recipe(learning_rate=0.1, momentum=0.0, weight_decay=0.0)
-    Options: type[MlpOptions] = MlpOptions
+    Options: ClassVar[type[WorkloadOptions]] = MlpOptions
     options: MlpOptions
 
     def build_model(self) -> nn.Module:
