@@ -61,6 +61,8 @@ NOTES = (
     "The paper trained on a single machine, on shifted and mirrored images, and names no batch, rate or number of "
     "epochs. Here two workers quantize the gradients of their own samples, at VGG's own rate, and nothing is shifted "
     "or mirrored.",
+    "The paper's increase is noticeable, of no size: a training of all layers that learns nothing, or diverges, agrees "
+    "too, although the paper's words are milder.",
     "allreduce with by-layer quantizes the fully connected layers and sends convolutions as float32; qsgd quantizes "
     "all layers.",
     "Quantized values do not depend on the code that they are sent in: losses are those of a code of fixed width, and "
