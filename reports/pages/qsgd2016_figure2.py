@@ -152,7 +152,7 @@ def _drawings(one: Shown, number: int, of: int) -> Iterator[Drawing]:
                 note=f"level line: one worker alone; {note}",
                 y_label=label,
                 y_text=text,
-                reference=level,
+                reference=level if math.isfinite(level) else None,
             ),
             view=Together(scalings=[one.scaling]),
             alt=f"{label} of allreduce, onebit and qsgd on 2 and 4 workers {place}",

@@ -59,6 +59,7 @@ def test_what_was_not_measured_or_is_unfaithful_is_not_tested() -> None:
     fewer = frame[~where(frame, workers=4)]
     assert verdicts(fewer) == [Verdict.NOT_TESTED] * 2
     assert built(fewer).grids[0].rows[2][2] == "not measured"
+    assert [drawing.name for drawing in built(fewer).drawings] == ["qsgd2016-figure2b"]
 
 
 def test_one_worker_alone_takes_what_a_line_through_both_batches_gives_and_applies() -> None:
