@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reports.claims import Claim, Finding, Rule, Target, Untested
@@ -23,19 +23,25 @@ PAPER_SAYS = (
 )
 
 
+def _none(_: Training) -> int:
+    return 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A way to quantize, with the paper's effective floats by bucket size."""
+    """A way to quantize, with the paper's effective floats by bucket size, of a model of `parameters`."""
 
     name: str
     algorithm_codec: tuple[str, str]
     paper: Mapping[int, float]
+    parameters: int
+    exact: Callable[[Training], int] = _none  # of the components, those that are sent as they are
 
 
-def by_lemma(components: int, bucket: int) -> float:
-    """Lemma 2.2 for every bucket: sqrt(d) (log2 d + log2 2e) + 32 bits, in floats."""
+def by_lemma(components: int, bucket: int, exact: int = 0) -> float:
+    """Lemma 2.2 for every bucket: sqrt(d) (log2 d + log2 2e) + 32 bits, in floats; `exact` components are one each."""
     bits = math.sqrt(bucket) * (math.log2(bucket) + math.log2(2 * math.e)) + FLOAT_BITS
-    return components / bucket * bits / FLOAT_BITS
+    return exact + (components - exact) / bucket * bits / FLOAT_BITS
 
 
 def counted(training: Training, part: Part, bucket: int) -> float:
@@ -78,6 +84,11 @@ def _number(part: Part, bucket: int, figure: str, named: str) -> Rule[Training]:
     target = Target(low=paper / WITHIN, high=paper * WITHIN)
 
     def findings(training: Training) -> Iterator[Finding]:
+        if components(training) != part.parameters:
+            raise Untested(
+                f"the paper's number is of {part.parameters:,} parameters, and this model was cut to "
+                f"{components(training):,} (-full.yaml has all)"
+            )
         yield _finding(training, part, bucket, target)
 
     return Rule(
@@ -91,7 +102,7 @@ def _number(part: Part, bucket: int, figure: str, named: str) -> Rule[Training]:
 
 def _bound(part: Part, bucket: int, figure: str) -> Rule[Training]:
     def findings(training: Training) -> Iterator[Finding]:
-        yield _finding(training, part, bucket, Target(high=_lemma(training, bucket)))
+        yield _finding(training, part, bucket, Target(high=_lemma(training, part, bucket)))
 
     return Rule(
         part=figure,
@@ -107,16 +118,16 @@ def _finding(training: Training, part: Part, bucket: int, target: Target) -> Fin
     return Finding(f"effective floats, d = {bucket}", None, Interval(value, value, value), target)
 
 
-def _lemma(training: Training, bucket: int) -> float:
-    return by_lemma(components(training), bucket)
+def _lemma(training: Training, part: Part, bucket: int) -> float:
+    return by_lemma(components(training), bucket, part.exact(training))
 
 
 def _grid(training: Training | None, parts: Sequence[Part]) -> Grid:
     rows = [[part.name, str(bucket), *_cells(training, part, bucket)] for part in parts for bucket in part.paper]
     return Grid(
         heading="Effective floats of a message",
-        caption="What a coded gradient takes in units of 32 bits: the paper's number, its lemma 2.2, and the bytes of "
-        "Elias's code that were counted, divided by 4",
+        caption="What a coded gradient takes in units of 32 bits: the paper's number, and of the model trained here "
+        "its lemma 2.2 and the bytes of Elias's code that were counted, divided by 4",
         header=["quantized", "bucket d", "paper", "lemma 2.2", "counted", "bits per component, counted"],
         rows=rows,
     )
@@ -125,7 +136,7 @@ def _grid(training: Training | None, parts: Sequence[Part]) -> Grid:
 def _cells(training: Training | None, part: Part, bucket: int) -> list[str]:
     if training is None:
         return [_text(part.paper[bucket]), "", "not counted", ""]
-    known = [_text(part.paper[bucket]), _text(_lemma(training, bucket))]
+    known = [_text(part.paper[bucket]), _text(_lemma(training, part, bucket))]
     try:
         value = counted(training, part, bucket)
     except Untested:

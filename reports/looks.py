@@ -32,6 +32,7 @@ class Look:
 LOOKS: dict[tuple[str, str], Look] = {
     ("allreduce", "fp32"): Look(BLACK, "o"),
     ("allreduce", "qsgd"): Look(ORANGE, "s"),
+    ("allreduce", "by-layer"): Look(SKY, "^", DASHED),
     ("d-psgd", "fp32"): Look(BLUE, "^"),
     ("dcd-psgd", "qsgd"): Look(VERMILION, "v"),
     ("ecd-psgd", "qsgd"): Look(GREEN, "D", DASHED),

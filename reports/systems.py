@@ -62,7 +62,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _choices(row: Mapping[Any, Any]) -> dict[str, str]:
     """What a row's algorithm, codec and graph were told, as text by key."""
-    told = {**_options(row.get("algorithm_options")), **_options(row.get("codec_options"))}
+    told = {**_options(row.get("algorithm_options")), **_flat(_options(row.get("codec_options")))}
     graph = row.get("graph")
     return {key: str(value) for key, value in told.items()} | {"graph": graph if isinstance(graph, str) else ""}
 
@@ -72,6 +72,15 @@ def _options(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str) and value.startswith("{"):
         value = json.loads(value)
     return value if isinstance(value, Mapping) else {}
+
+
+def _flat(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the options of a codec within the codec beside its own; what codes the rest keeps only its name."""
+    inner = told.get("codec")
+    if not isinstance(inner, Mapping):
+        return told
+    names = {key: value["name"] if isinstance(value, Mapping) else value for key, value in told.items()}
+    return names | {key: value for key, value in inner.items() if key != "name"}
 
 
 def _bits(choice: Mapping[str, str]) -> int:

@@ -22,6 +22,7 @@ WHOLE = Part(
     name="all layers",
     algorithm_codec=("qsgd", "qsgd"),
     paper={256: 88e3, 1024: 49e3, 4096: 29e3},
+    parameters=3_256_330,
 )
 NAMED = {WHOLE.name: "we get roughly 88k, 49k, and 29k effective floats for bucket sizes d = 256, 1024, and 4096"}
 NOTES = (

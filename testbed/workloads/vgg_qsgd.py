@@ -8,23 +8,29 @@ seven of 128 (0.998 million; 21.545 million in linear layers; 1.57, 1.30 and 1.1
 paper's own ratios).
 
 No batch normalisation and no dropout: the paper names neither. The centre of 28 x 28 is taken, and nothing is
-shifted or mirrored, as for ResNet.
+shifted or mirrored, as for ResNet. `channels` and `hidden` make a narrower one for processors that the whole would
+keep busy for days.
 """
 
 from __future__ import annotations
 
+from pydantic import Field
 from torch import nn
 
 from testbed.workloads import data
 from testbed.workloads.classification import Classification, initialise
 from testbed.workloads.data.images import shaped
 from testbed.workloads.vgg import convolutions
-from testbed.workloads.workload import Recipe, registry
+from testbed.workloads.workload import Recipe, WorkloadOptions, registry
 
-_BLOCKS = ((64,) * 2, (128,) * 3, (128,) * 4)
+_BLOCKS = ((1,) * 2, (2,) * 3, (2,) * 4)  # channels, over those of the first block
 _SIDE = 28
-_HIDDEN = 4096
 _CLASSES = 10
+
+
+class _Options(WorkloadOptions):
+    channels: int = Field(default=64, ge=1)  # of the first block's convolutions
+    hidden: int = Field(default=4096, ge=1)  # units of either hidden linear layer
 
 
 @registry.register("vgg-qsgd")
@@ -34,19 +40,22 @@ class VggQsgd(Classification):
     name = "vgg-qsgd"
     # Momentum from the paper, which leaves the rate to a "full paper"; the rate is VGG's own
     recipe = Recipe(learning_rate=0.01, momentum=0.9, weight_decay=5e-4)
+    Options = _Options
+    options: _Options
 
     def build_model(self) -> nn.Module:
         """A new network."""
-        features = _BLOCKS[-1][-1] * (_SIDE >> len(_BLOCKS)) ** 2
+        blocks = [[self.options.channels * times for times in block] for block in _BLOCKS]
+        features, hidden = blocks[-1][-1] * (_SIDE >> len(blocks)) ** 2, self.options.hidden
         linear = [
             nn.Flatten(),
-            nn.Linear(features, _HIDDEN),
+            nn.Linear(features, hidden),
             nn.ReLU(),
-            nn.Linear(_HIDDEN, _HIDDEN),
+            nn.Linear(hidden, hidden),
             nn.ReLU(),
-            nn.Linear(_HIDDEN, _CLASSES),
+            nn.Linear(hidden, _CLASSES),
         ]
-        return initialise(nn.Sequential(*convolutions(_BLOCKS, normalised=False), *linear))
+        return initialise(nn.Sequential(*convolutions(blocks, normalised=False), *linear))
 
     def find_data(self) -> data.DataSource:
         """CIFAR-10, or its stand-in, as 28 x 28."""

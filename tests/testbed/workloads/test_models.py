@@ -46,6 +46,12 @@ def test_a_narrower_vgg16_has_channels_in_proportion() -> None:
     assert channels == [8, 8, 16, 16, 32, 32, 32, 64, 64, 64, 64, 64, 64]
 
 
+def test_a_narrower_small_vgg_has_channels_in_proportion_and_the_hidden_units_that_were_asked_for() -> None:
+    narrow = workloads.create("vgg-qsgd", options={"channels": 4, "hidden": 16})
+    assert [layer.shape[0] for layer in narrow.layers if len(layer.shape) == 4] == [4, 4, *[8] * 7]
+    assert [layer.shape for layer in narrow.layers if len(layer.shape) == 2] == [(16, 72), (16, 16), (10, 16)]
+
+
 @pytest.mark.parametrize("depth", [2, 19, 21])
 def test_a_resnet_has_6n_plus_2_layers(depth: int) -> None:
     with pytest.raises(ValueError, match=f"depth is {depth}, must be 6n"):
