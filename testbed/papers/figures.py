@@ -32,7 +32,7 @@ FIGURES: Final = (
     PaperFigure(name="tang2018-figure4b", training="tang2018-figure4b"),
     PaperFigure(name="jiang2018-figure1ab", training="jiang2018-figure1ab"),
     PaperFigure(name="jiang2018-figure1c", training="jiang2018-figure1c"),
-    PaperFigure(name="jiang2018-figure1d", training="jiang2018-figure1d", sweep="jiang2018-figure1d"),
+    PaperFigure(name="jiang2018-figure1d", training="jiang2018-figure1d", sweep="jiang2018-figure1d-times"),
     PaperFigure(name="jiang2018-an4", training="jiang2018-an4"),
     PaperFigure(name="shi2019-figure1", training="shi2019-figure1"),
     PaperFigure(name="shi2019-figure2", training="shi2019-figure2"),

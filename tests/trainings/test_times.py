@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 COMPOSED = [
     ("tang2018-figure2a", "tang2018-figure2bcd"),
     ("tang2018-figure2a-full", "tang2018-figure2bcd-full"),
-    ("jiang2018-figure1d", "jiang2018-figure1d"),
-    ("jiang2018-figure1d-full", "jiang2018-figure1d-full"),
+    ("jiang2018-figure1d", "jiang2018-figure1d-times"),
+    ("jiang2018-figure1d-full", "jiang2018-figure1d-times-full"),
 ]
 
 

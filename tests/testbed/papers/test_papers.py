@@ -117,3 +117,8 @@ def test_the_list_says_what_each_is_made_of() -> None:
     lines = list_figures()
     assert len(lines) == len(FIGURES)
     assert "shi2019-figure2: gtopk at several compression ratios (trainings/shi2019-figure2.yaml)" in lines
+
+
+def test_no_sweep_of_the_figures_shares_its_folder_with_a_training() -> None:
+    swept, trained = ({getattr(figure, kind) for figure in FIGURES} - {""} for kind in ("sweep", "training"))
+    assert swept and trained and not swept & trained
