@@ -24,7 +24,10 @@ PAPER = (
 PERIOD = 8  # of PQASGD, in all figures
 STANDARD_BITS = 32
 ABOUT = 1.5  # times the paper's number of bits, or so much less: they depend on the model, its size and the data
-NAMES = {"allreduce": "allreduce", "qsgd": "qsgd", "pqasgd": f"pqasgd p={PERIOD}", "psgd": "psgd", "rsgd": "rsgd"}
+NAMES = {
+    "allreduce": "allreduce", "qsgd": "qsgd", "terngrad": "terngrad", "pqasgd": f"pqasgd p={PERIOD}", "psgd": "psgd",
+    "rsgd": "rsgd",
+}  # fmt: skip
 
 
 def efficiency(training: Training, system: System) -> Interval:
@@ -51,9 +54,7 @@ def about(paper: float) -> Target:
 
 
 def name(training: Training, system: System) -> str:
-    """Without its codec, but for TernGrad's, and with q as the paper has it: over samples and steps."""
-    if system.codec == "terngrad":
-        return "terngrad"
+    """Without its codec, and with q as the paper has it: over samples and steps."""
     q = _option(training, system, "q", math.nan)
     told = f" q=1/{1 / q:.0f}" if q < 1 else " q=1" if q == 1 else ""
     return NAMES.get(system.algorithm, system.label) + told

@@ -1,7 +1,8 @@
 """How each system looks in every figure. Colours are Okabe and Ito's colour-blind safe set.
 
 A system has a colour, a marker and dashes. Where one stands in a figure with several values of an option, each value
-that the papers compare has a place (VALUES), and with it a shade of the system's colour and dashes; the marker stays.
+that the papers compare has a place (VALUES), and with it a shade of the system's colour and dashes; the marker stays,
+unless the system differs in other options too.
 """
 
 from __future__ import annotations
@@ -40,19 +41,26 @@ LOOKS: dict[tuple[str, str], Look] = {
     ("pqasgd", "qsgd"): Look(PURPLE, "P"),
     ("psgd", "fp32"): Look(SKY, "<"),
     ("rsgd", "fp32"): Look(VERMILION, ">", DASHED),
-    ("terngrad", "terngrad"): Look(PURPLE, "X", DASHED),
+    ("terngrad", "terngrad"): Look(BLUE, "X", DASHED),
+    ("allreduce", "terngrad"): Look(BLUE, "X", DOTTED),
     ("onebit", "onebit"): Look(GREY, "*"),
-    ("topk", "fp32"): Look(ORANGE, "h", DOTTED),
+    ("topk", "fp32"): Look(BLUE, "h", DOTTED),
     ("gtopk", "fp32"): Look(GREEN, "p"),
-    ("choco-sgd", "topk"): Look(PURPLE, "d"),
+    ("randomk", "fp32"): Look(VERMILION, "d", DOTTED),
+    ("choco-sgd", "topk"): Look(PURPLE, "d", DASHED),
     ("deepsqueeze", "qsgd"): Look(GREY, "h", DASHED),
     ("naive", "qsgd"): Look(GREY, "x", DOTTED),
-    ("dcd-psgd", "grid"): Look(ORANGE, "v", DOTTED),
+    ("error-feedback", "sign"): Look(SKY, "H", DASHED),
+    ("parameter-server", "fp32"): Look(GREEN, "8", DOTTED),
+    ("allreduce", "fp16"): Look(BLACK, "8", DASHED),
+    ("allreduce", "bf16"): Look(BLACK, "H", DOTTED),
+    ("dcd-psgd", "grid"): Look(PURPLE, "v", DOTTED),
     ("ecd-psgd", "grid"): Look(SKY, "D", DOTTED),
 }
 PLACES = 4
-VALUES: dict[str, tuple[str, ...]] = {  # of options, by place
+VALUES: dict[str, tuple[str, ...]] = {  # of options, by place; of several the first decides
     "bits": ("8", "4", "2", "16"),
+    "q": ("1.0", "0.125", "0.03125", "0.25"),
     "bucket": ("256", "1024", "4096", "512"),
     "density": ("0.1", "0.01", "0.001", "0.0001"),
     "period": ("2", "4", "8", "16"),
@@ -77,15 +85,15 @@ PARTS: dict[str, str] = {  # of a step, light to dark in the order in which they
 def look(algorithm: str, codec: str, options: Mapping[str, str] | None = None) -> Look:
     """The look of a system, with the values of the `options` in which it differs from others, if any."""
     options = options or {}
-    variant = " ".join(f"{key}={value}" for key, value in sorted(options.items()))
-    fallback = _FALLBACK[zlib.crc32(f"{algorithm}\0{codec}\0{variant}".encode()) % len(_FALLBACK)]
     known = LOOKS.get((algorithm, codec))
     if known is None or not options:
-        return known or fallback
-    place = _place(options)
-    if place is None:
-        return Look(known.colour, fallback.marker, fallback.dash)
-    return Look(shade(known.colour, place), known.marker, _DASHES[place])
+        return known or _fallback(algorithm, codec, options)
+    key = next((key for key, values in VALUES.items() if options.get(key) in values), None)
+    others = _fallback(algorithm, codec, {name: value for name, value in options.items() if name != key})
+    if key is None:
+        return Look(known.colour, others.marker, others.dash)
+    place = VALUES[key].index(options[key])
+    return Look(shade(known.colour, place), known.marker if len(options) == 1 else others.marker, _DASHES[place])
 
 
 def shade(colour: str, place: int) -> str:
@@ -95,10 +103,7 @@ def shade(colour: str, place: int) -> str:
     return "#" + "".join(f"{round(part + (end - part) * share):02x}" for part in parts)
 
 
-def _place(options: Mapping[str, str]) -> int | None:
-    """Of a single option whose value has one."""
-    if len(options) > 1:
-        return None
-    ((key, value),) = options.items()
-    values = VALUES.get(key, ())
-    return values.index(value) if value in values else None
+def _fallback(algorithm: str, codec: str, options: Mapping[str, str]) -> Look:
+    """By spelling, the same in every process."""
+    variant = " ".join(f"{key}={value}" for key, value in sorted(options.items()))
+    return _FALLBACK[zlib.crc32(f"{algorithm}\0{codec}\0{variant}".encode()) % len(_FALLBACK)]

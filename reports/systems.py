@@ -61,10 +61,11 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _choices(row: Mapping[Any, Any]) -> dict[str, str]:
-    """What a row's algorithm, codec and graph were told, as text by key."""
+    """What a row's algorithm, codec and graph were told, as text by key; nothing of options that were not given."""
     told = {**_options(row.get("algorithm_options")), **_flat(_options(row.get("codec_options")))}
     graph = row.get("graph")
-    return {key: str(value) for key, value in told.items()} | {"graph": graph if isinstance(graph, str) else ""}
+    given = {key: str(value) for key, value in told.items() if value is not None}
+    return given | {"graph": graph if isinstance(graph, str) else ""}
 
 
 def _options(value: Any) -> Mapping[str, Any]:

@@ -52,7 +52,7 @@ class Both:
 
 
 def _fullsgd(training: Training) -> System:
-    return require(training, "allreduce", "fp32")  # terngrad may be an allreduce, too
+    return require(training, "allreduce")
 
 
 def _qsgd(training: Training, samples: int = 1) -> System:
@@ -65,10 +65,7 @@ def _pqasgd(training: Training, samples: int = 1, period: int = 1) -> System:
 
 
 def _terngrad(training: Training) -> System:
-    found = [system for system in training.systems if system.codec == "terngrad"]
-    if len(found) != 1:
-        raise Untested("the training has no terngrad")
-    return found[0]
+    return require(training, "terngrad")
 
 
 def _batch(training: Training) -> int:
@@ -191,8 +188,7 @@ def _pairs(found: Sequence[Training]) -> Iterator[Both]:
         by_rest.setdefault(rest, {})[training.setting["partition"]] = training
     for by_partition in by_rest.values():
         systems = [system for training in by_partition.values() for system in training.systems]
-        has = {"terngrad" if system.codec == "terngrad" else system.algorithm for system in systems}
-        if has == {"allreduce", "qsgd", "terngrad", "pqasgd"}:
+        if {system.algorithm for system in systems} == {"allreduce", "qsgd", "terngrad", "pqasgd"}:
             yield Both(by_partition=by_partition)
 
 

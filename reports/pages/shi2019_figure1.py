@@ -13,6 +13,11 @@ from reports.pages import Content, PageKind
 from reports.training import Training
 
 BELOW_ONE = Target(high=1.0)
+NOTES = [
+    "Delta of a layer is what gtopk leaves of the sum of the workers' vectors, over what as many random components would "
+    "leave. Of a layer of few components, such as biases, often none or one is selected: its delta is about 1, and above "
+    "where a merge of the tree dropped a worker's share of what was selected.",
+]
 
 
 def _delta(training: Training) -> Iterator[Finding]:
@@ -43,7 +48,7 @@ RULES = (
 
 def build(table: pd.DataFrame) -> Content | None:
     """The page; None for a training of other systems."""
-    return content(table, [("allreduce", None), ("gtopk", None)], RULES, "Shi 2019, figure 1", [curves.DELTA])
+    return content(table, [("allreduce", None), ("gtopk", None)], RULES, "Shi 2019, figure 1", [curves.DELTA], NOTES)
 
 
 TRAINING_PAGE = PageKind(

@@ -38,9 +38,9 @@ FIGURES: Final = (
     PaperFigure(name="shi2019-figure2", training="shi2019-figure2"),
     PaperFigure(name="shi2019-speedup", sweep="shi2019-speedup"),
     PaperFigure(name="qsgd2016-figure1a", training="qsgd2016-figure1a"),
-    PaperFigure(name="quality", training="quality"),
     PaperFigure(name="qsgd2016-figure1b", training="qsgd2016-figure1b"),
     PaperFigure(name="qsgd2016-figure2", sweep="qsgd2016-figure2"),
+    PaperFigure(name="quality", training="quality"),
 )
 
 

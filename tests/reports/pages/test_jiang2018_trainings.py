@@ -17,7 +17,7 @@ BATCH = 8  # of the tables
 ALLREDUCE: dict[str, Any] = {"algorithm": "allreduce", "bits": 32}
 QSGD: dict[str, Any] = {"algorithm": "qsgd", "codec": "qsgd", "bits": 7}
 PQASGD: dict[str, Any] = {"algorithm": "pqasgd", "codec": "qsgd", "period": 8, "bits": 8}
-TERNGRAD: dict[str, Any] = {"algorithm": "allreduce", "codec": "terngrad", "bits": 2, "last": 1.1}
+TERNGRAD: dict[str, Any] = {"algorithm": "terngrad", "codec": "terngrad", "bits": 2, "last": 1.1}
 PARTITIONED = (
     ALLREDUCE,
     {**QSGD, "q": 1.0, "last": 0.7},
@@ -70,6 +70,12 @@ def test_what_figure_1c_does_not_show_is_found(place, change, claim):
     assert verdicts(figure_1c(systems), "jiang2018-figure1c")[claim] == "disagree"
 
 
+def test_terngrad_is_the_algorithm_and_not_the_codec():
+    systems = list(PARTITIONED)
+    systems[3] = {**TERNGRAD, "algorithm": "allreduce"}
+    assert page(figure_1c(systems), "jiang2018-figure1c") is None
+
+
 def test_a_coarse_qsgd_on_shared_data_is_judged_there():
     slow = (SHARED[0], {**SHARED[1], "last": 0.8}, SHARED[2])
     assert verdicts(figure_1c(shared=slow), "jiang2018-figure1c")[0] == "disagree"
@@ -98,8 +104,10 @@ FAST = {"allreduce": 27.0, "qsgd": 17.0, "pqasgd": 10.0}
 FIGURE_1D = (ALLREDUCE, QSGD, {**PQASGD, "bits": 9})
 
 
-def figure_1d(times: dict[str, float], bandwidth: float = 780e6, systems: Any = FIGURE_1D) -> pd.DataFrame:
-    return timed(counted(*systems).assign(workers=16), {(bandwidth, 1e-4): times})
+def figure_1d(
+    times: dict[str, float], bandwidth: float = 780e6, systems: Any = FIGURE_1D, parameters: float = 269_722
+) -> pd.DataFrame:
+    return timed(counted(*systems).assign(workers=16, parameters=parameters), {(bandwidth, 1e-4): times})
 
 
 def test_figure_1d():
@@ -112,9 +120,11 @@ def test_figure_1d():
 
 def test_figure_1d_is_judged_on_the_papers_network_at_the_models_scale():
     assert verdicts(figure_1d(FAST, 5e9), "jiang2018-figure1d")[0] == "not tested"
-    whole = figure_1d(FAST, 5e9).assign(workload="resnet110")
+    whole = figure_1d(FAST, 5e9, parameters=jiang2018_figure1d.PARAMETERS)
     assert verdicts(whole, "jiang2018-figure1d")[0] == "agree"
-    assert jiang2018_figure1d.PARAMETERS["resnet20"] < jiang2018_figure1d.PARAMETERS["resnet110"]
+    perceptron = figure_1d(FAST, 782e6, parameters=270_310).assign(workload="mlp-4096")
+    assert verdicts(perceptron, "jiang2018-figure1d")[0] == "agree"
+    assert verdicts(figure_1d(FAST, 782e6, parameters=280_000), "jiang2018-figure1d")[0] == "not tested"
 
 
 def test_figure_1d_takes_sixteen_workers_and_times():
