@@ -14,9 +14,9 @@ from reports.training import Training
 
 BELOW_ONE = Target(high=1.0)
 NOTES = [
-    "Delta of a layer is what gtopk leaves of the sum of the workers' vectors, over what as many random components would "
-    "leave. Of a layer of few components, such as biases, often none or one is selected: its delta is about 1, and above "
-    "where a merge of the tree dropped a worker's share of what was selected.",
+    "Delta of a layer is what gtopk leaves of the sum of the workers' vectors, over what as many random components "
+    "would leave. Of a layer of few components, such as biases, often none or one is selected: its delta is about 1, "
+    "and above where a merge of the tree dropped a worker's share of what was selected.",
 ]
 
 
