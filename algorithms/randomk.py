@@ -41,6 +41,7 @@ class Randomk(Algorithm):
 
     name = "randomk"
     Options = RandomkOptions
+    costs = (name,)  # the codec of this name makes the same choice
 
     def __init__(self, worker: Worker, options: RandomkOptions) -> None:
         super().__init__(worker, options)
@@ -56,7 +57,7 @@ class Randomk(Algorithm):
     def step(self, x: Tensor, gradient: Tensor, t: int, rate: float) -> Step:
         """Choose, sum, scale, descend."""
         self._coder.begin(t, gradient)
-        with self.worker.meter.work(Work.ENCODE, FLOAT_BYTES * gradient.numel(), self.worker.codec.name):
+        with self.worker.meter.work(Work.ENCODE, FLOAT_BYTES * gradient.numel(), self.name):
             index = self._choose(t)
             chosen = Entries(index, gradient[index])
         self._mean.zero_()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from algorithms.algorithm import Algorithm, Work, Worker
+from algorithms.codecs.topk import Topk
 from algorithms.coder import FLOAT_BYTES, Coder
 from algorithms.residual import Residual
 from algorithms.selection import ENTRY_BYTES, Entries, WarmUpOptions, kept, largest, require_selectable
@@ -15,6 +16,7 @@ class Selecting(Algorithm):
     """acc_i = residual_i + rate * g_i, of which k components are selected; what was not sent is the next residual."""
 
     Options = WarmUpOptions
+    costs = (Topk.name,)
     keeps = ("residual.values",)
 
     def __init__(self, worker: Worker, options: WarmUpOptions) -> None:
@@ -37,5 +39,5 @@ class Selecting(Algorithm):
         """The k largest of what has accumulated, which are still in the residual."""
         accumulated = self.residual.accumulate(gradient, rate)
         self.coder.require_finite(accumulated, "accumulated gradient")
-        with self.worker.meter.work(Work.ENCODE, FLOAT_BYTES * accumulated.numel(), self.worker.codec.name):
+        with self.worker.meter.work(Work.ENCODE, FLOAT_BYTES * accumulated.numel(), Topk.name):
             return largest(accumulated, self.kept(t))

@@ -88,6 +88,7 @@ def _check_partition(name: str, workload: str, options: str) -> None:
 
 def _check_profile(cell: Cell, codec: Codec) -> None:
     """The device has a profile, which says how long the cell's workload and codec take."""
+    from algorithms.algorithm import ALGORITHMS
     from testbed.workloads.workload import TIMELESS
 
     profile = _profile(cell.device)
@@ -98,8 +99,8 @@ def _check_profile(cell: Cell, codec: Codec) -> None:
                 f"workload {cell.workload}: option {option} is {value!r}, but device {cell.device} says how long the "
                 "default model takes: leave it out, or compute for real, with lab: host and device: cpu"
             )
-    for charge in codec.charges(0):
-        profile.codec_of(charge.name)
+    for cost in (*(charge.name for charge in codec.charges(0)), *ALGORITHMS.find(cell.algorithm).costs):
+        profile.codec_of(cost)
 
 
 def _check_constant(cell: Cell, codec: Codec) -> None:

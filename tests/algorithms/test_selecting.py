@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from algorithms import lockstep, registry
-from algorithms.algorithm import Worker
+from algorithms.algorithm import Unmetered, Work, Worker
 from algorithms.codecs.codec import create_codec
 
 Vectors = list[torch.Tensor]
@@ -33,6 +34,26 @@ def workers_of(
         )
         for rank in range(workers)
     ]
+
+
+@pytest.mark.parametrize(("name", "cost"), [("topk", "topk"), ("gtopk", "topk"), ("randomk", "randomk")])
+def test_selecting_is_charged_as_the_codec_that_selects(name: str, cost: str) -> None:
+    ledger = Ledger()
+    worker = Worker(rank=0, workers=2, parameters=12, codec=create_codec("fp32"), meter=ledger, options={"k": 2})
+    step = registry.create(name, worker).step(torch.zeros(12), torch.ones(12), 1, 1.0)
+    next(step)
+    assert [charge for charge in ledger.charged if charge[0] is Work.ENCODE] == [(Work.ENCODE, 48, cost)]
+
+
+class Ledger(Unmetered):
+    """Remembers what was charged."""
+
+    def __init__(self) -> None:
+        self.charged: list[tuple[Work, int, str]] = []
+
+    def work(self, kind: Work, size_bytes: int, codec: str = "") -> AbstractContextManager[None]:
+        self.charged.append((kind, size_bytes, codec))
+        return nullcontext()
 
 
 def update(algorithms: list[Any], gradients: Vectors, t: int = 1, rate: float = 1.0) -> torch.Tensor:

@@ -43,6 +43,17 @@ def test_theory_says_how_fine_codes_are(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(("algorithm", "cost"), [("topk", "topk"), ("gtopk", "topk"), ("randomk", "randomk")])
+def test_a_profile_says_how_long_selecting_takes(tmp_path: Path, algorithm: str, cost: str) -> None:
+    text = (Path(profiles.__file__).parent / "k80.yaml").read_text()
+    whole, lacking = tmp_path / "whole.yaml", tmp_path / "lacking.yaml"
+    whole.write_text(text)
+    lacking.write_text(text.replace(f"\n  {cost}:", "\n  other:"))
+    assert load(tmp_path, algorithm=algorithm, device=str(whole)).cells
+    with pytest.raises(UserError, match=f"no codec '{cost}'"):
+        load(tmp_path, algorithm=algorithm, device=str(lacking))
+
+
 def test_completed_options_are_options_again(tmp_path: Path) -> None:
     codecs = "{name: qsgd, q: 1.0}", "{name: topk, k: 5}", "topk", "{name: by-layer, rest: {name: topk, density: 0.1}}"
     for cell in load(tmp_path, codec=f"[{', '.join(codecs)}]").cells:
