@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from reports import canvas, panels
 from reports.quantities import printable
 from reports.systems import System
+from reports.systems import names as names_of
 from reports.training import LARGEST_DELTA, Training
 from reports.view import NOTHING
 
@@ -52,7 +53,7 @@ def draw(
     `names` are in the place of the systems' own.
     """
     shown = training.systems if systems is None else systems
-    names = names or {}
+    names = names or names_of(shown)
     curves = [
         (q, [replace(curve(training, system, q), name=names.get(system, "")) for system in shown]) for q in quantities
     ]

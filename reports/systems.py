@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -53,6 +53,19 @@ def systems(table: pd.DataFrame) -> list[System]:
         System(*pair, _bits(choice), _variant(choice, {k for k in keys[pair] if len(values[pair, k]) > 1}))
         for pair, choice in zip(pairs, choices, strict=True)
     ]
+
+
+def names(shown: Sequence[System]) -> dict[System, str]:
+    """For the legend of a figure with these systems: labels without the options that all of its variants share.
+
+    Such options tell them from a system that is in another figure of the same run.
+    """
+    variants = [set(system.variant.split()) for system in shown if system.variant]
+    common = set.intersection(*variants) if len(variants) > 1 else set()
+    return {
+        system: replace(system, variant=" ".join(word for word in system.variant.split() if word not in common)).label
+        for system in shown
+    }
 
 
 def _pair(word: str) -> tuple[str, str]:
