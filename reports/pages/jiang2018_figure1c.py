@@ -27,9 +27,9 @@ NOTES = (
     "Bits are those that were counted. A reduce-scatter codes an n-th of the vector at a time, for which the theory "
     "asks for fewer levels: by the root of n, 1.5 bits with 8 workers. A narrower model asks for fewer still. So the "
     "ce is below that of the paper, which has 14.7 million parameters.",
-    "The paper's 160 epochs are 31,000 steps; the training that is cut to two cores has 72, of which PQASGD averages "
-    "9. In so short a training neither the noise of few levels nor TernGrad's can be told from that of small batches, "
-    "and PQASGD has not caught up: what is not cut (trainings/jiang2018-figure1c-full.yaml) decides.",
+    "The paper's 160 epochs are 31,000 steps; the training that is cut to two cores has 400, of which PQASGD averages "
+    "50: it has not caught up, and the noise of few levels has had little time to show. What is not cut "
+    "(trainings/jiang2018-figure1c-full.yaml) decides.",
 )
 
 
