@@ -15,7 +15,9 @@ from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("gradwire.mplstyle")
 TITLE_IN, NOTE_LINE_IN, LEFT_IN, ROW_GAP_IN, FOOT_IN = 0.42, 0.17, 0.85, 1.15, 1.1
+TITLE_LINE_IN = 0.2
 CHARACTERS_PER_IN = 16.0  # of the note's and the footer's type
+TITLE_CHARACTERS_PER_IN = 9.0
 
 
 @contextmanager
@@ -45,14 +47,16 @@ def grid(
     columns = min(columns, count)
     rows = -(-count // columns)
     width = columns * (left_in + panel_in[0] + right_in) + 0.1
+    titles = textwrap.wrap(title, int(width * TITLE_CHARACTERS_PER_IN)) or [""]
     notes = textwrap.wrap(note, int(width * CHARACTERS_PER_IN))
-    head = TITLE_IN + NOTE_LINE_IN * len(notes) + 0.4 + head_in
+    title_in = TITLE_IN + TITLE_LINE_IN * (len(titles) - 1)
+    head = title_in + NOTE_LINE_IN * len(notes) + 0.4 + head_in
     height = head + rows * panel_in[1] + (rows - 1) * row_gap_in + FOOT_IN
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    figure.text(0.15 / width, 1 - 0.12 / height, title, size=12, weight="bold", va="top")
+    figure.text(0.15 / width, 1 - 0.12 / height, "\n".join(titles), size=12, weight="bold", va="top")
     for i, line in enumerate(notes):
-        y = 1 - (TITLE_IN + i * NOTE_LINE_IN) / height
+        y = 1 - (title_in + i * NOTE_LINE_IN) / height
         figure.text(0.15 / width, y, line, size=8, color="#444444", va="top")
     axes = []
     for i in range(count):
