@@ -190,7 +190,7 @@ def _curve(system: System, axis: Axis, values: Sequence[Interval]) -> Curve:
 
 def _system(scaling: Scaling) -> System:
     scale = scaling.setting["compute_scale"]
-    return System("gtopk", "topk", variant="" if scale == 1 else f"compute {TIMES}{scale:g}")
+    return System("gtopk", "fp32", variant="" if scale == 1 else f"compute {TIMES}{scale:g}")
 
 
 def _speedups(scaling: Scaling) -> list[Interval]:
