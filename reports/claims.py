@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -119,6 +120,17 @@ class Rule(Generic[On]):
     def _claim(self, setting: str, verdict: Verdict, measured: str, why: str) -> Claim:
         return Claim(part=self.part, claim=self.claim, paper=self.paper, target=self.target,
                      measured=measured, verdict=verdict, why=why, setting=setting)  # fmt: skip
+
+
+def summary(claims: Sequence[Claim]) -> str:
+    """How many judgements there are, and of which verdicts."""
+    return f"{len(claims)} judgements: {counted(claims)}."
+
+
+def counted(claims: Sequence[Claim]) -> str:
+    """How many of each verdict, in words."""
+    counts = Counter(claim.verdict for claim in claims)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]) or "none"
 
 
 def together(verdicts: Iterable[Verdict]) -> Verdict:

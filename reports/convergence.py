@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from reports import curves
-from reports.claims import Claim, Finding, Rule, Target, Untested
+from reports.claims import Claim, Finding, Rule, Target, Untested, summary
 from reports.pages import Content, Drawing
 from reports.quantities import slug
 from reports.systems import System
@@ -117,11 +116,9 @@ def page(
     claims: Sequence[Claim], shown: Sequence[Training], drawings: Sequence[Drawing], notes: Sequence[str] = ()
 ) -> Content:
     """Counted verdicts, what was trained, claims and figures."""
-    counts = Counter(str(claim.verdict) for claim in claims)
-    summary = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
     sizes = dict.fromkeys(training.size for training in shown)
     return Content(
-        summary=f"{len(claims)} judgements: {summary}.",
+        summary=summary(claims),
         notes=[NOTE, *(f"Trained here: {size}." for size in sizes), *notes],
         claims=claims,
         drawings=drawings,

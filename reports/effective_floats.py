@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reports.claims import Claim, Finding, Rule, Target, Untested
+import pandas as pd
+
+from reports.claims import Finding, Rule, Target, Untested, summary
 from reports.pages import Content, Grid
 from reports.systems import System
-from reports.training import Training
+from reports.training import Training, trainings
 from reports.view import Interval
 
 FLOAT_BITS = 32
@@ -67,16 +68,18 @@ def rules(part: Part, figure: str, named: str) -> list[Rule[Training]]:
 
 
 def with_floats(
-    content: Content, training: Training | None, parts: Sequence[Part], figure: str, named: Mapping[str, str]
+    content: Content, table: pd.DataFrame, parts: Sequence[Part], figure: str, named: Mapping[str, str]
 ) -> Content:
-    """A page with the table of floats and the verdicts on it added; `training` is what Elias's code was counted in."""
+    """A page with the table of floats and the verdicts on it added, from the table's training in Elias's code."""
+    coded = (found for found in trainings(table) if all(CODING in system.variant.split() for system in found.systems))
+    training = next(coded, None)
     asked = [rule for part in parts for rule in rules(part, figure, named[part.name])]
     if training is None:
         added = [rule.untested("Elias's code was not counted in this training") for rule in asked]
     else:
         added = [rule.judge(training, f"counted: {training.size}") for rule in asked]
     claims = [*content.claims, *added]
-    return replace(content, summary=_summary(claims), claims=claims, grids=[*content.grids, _grid(training, parts)])
+    return replace(content, summary=summary(claims), claims=claims, grids=[*content.grids, _grid(training, parts)])
 
 
 def _number(part: Part, bucket: int, figure: str, named: str) -> Rule[Training]:
@@ -157,12 +160,6 @@ def _of(training: Training, part: Part, bucket: int) -> System:
 
 def _bits(training: Training, system: System, seed: int) -> list[float]:
     return list(training.courses[system].values(seed, "bits_per_component").values())
-
-
-def _summary(claims: Sequence[Claim]) -> str:
-    counts = Counter(str(claim.verdict) for claim in claims)
-    words = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
-    return f"{len(claims)} judgements: {words}."
 
 
 def _text(floats: float) -> str:

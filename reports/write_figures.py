@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from reports import canvas
-from reports.claims import Claim
+from reports.claims import Claim, counted
 from reports.pages import Content, PageKind, page_kinds
 from reports.write import Output
 
@@ -59,7 +58,7 @@ def _row(made: Made) -> Row:
         name=made.name,
         title=kind.title,
         source=kind.source,
-        summary="not run" if content is None else _verdicts(content.claims),
+        summary="not run" if content is None else counted(content.claims),
         claims=content.claims if content else (),
         page=f"{made.figures / kind.name}.html" if content else "",
         images=_images(made, content),
@@ -78,10 +77,5 @@ def _images(made: Made, content: Content | None) -> list[str]:
 
 def _summary(rows: Sequence[Row]) -> str:
     run = [row for row in rows if row.page]
-    verdicts = _verdicts([claim for row in run for claim in row.claims])
+    verdicts = counted([claim for row in run for claim in row.claims])
     return f"{len(rows)} figures, {len(run)} of them run; judgements: {verdicts}."
-
-
-def _verdicts(claims: Sequence[Claim]) -> str:
-    counts = Counter(str(claim.verdict) for claim in claims)
-    return ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v]) or "none"

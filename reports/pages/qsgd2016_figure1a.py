@@ -9,9 +9,9 @@ import pandas as pd
 
 from reports.claims import Finding, Rule, Target
 from reports.convergence import content, gain, ratio, require
-from reports.effective_floats import BUCKETS, CODING, Part, with_floats
+from reports.effective_floats import BUCKETS, Part, with_floats
 from reports.pages import Content, PageKind
-from reports.training import Training, trainings
+from reports.training import Training
 
 BETTER, NOT_WORSE = Target(high=1.0), Target(low=0.0)
 IMPROVES = (
@@ -68,18 +68,8 @@ def build(table: pd.DataFrame) -> Content | None:
     """The page; None for a training of other systems."""
     if table.empty or not table["workload"].eq("mlp-4096").any():
         return None
-    made = content(table, [("allreduce", None), ("qsgd", "qsgd")], RULES, "QSGD 2016, figure 1a")
-    if made is None:
-        return None
-    coded = [t for t in trainings(table) if all(CODING in system.variant.split() for system in t.systems)]
-    made = with_floats(made, coded[0] if coded else None, [WHOLE], "1a", NAMED)
-    return Content(
-        summary=made.summary,
-        notes=[*made.notes, *NOTES],
-        claims=made.claims,
-        drawings=made.drawings,
-        grids=made.grids,
-    )
+    made = content(table, [("allreduce", None), ("qsgd", "qsgd")], RULES, "QSGD 2016, figure 1a", notes=NOTES)
+    return made and with_floats(made, table, [WHOLE], "1a", NAMED)
 
 
 TRAINING_PAGE = PageKind(

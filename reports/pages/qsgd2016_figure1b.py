@@ -10,9 +10,9 @@ import pandas as pd
 
 from reports.claims import Finding, Rule, Target
 from reports.convergence import AS_FAST, content, gain, ratio, require
-from reports.effective_floats import BUCKETS, CODING, Part, with_floats
+from reports.effective_floats import BUCKETS, Part, with_floats
 from reports.pages import Content, PageKind
-from reports.training import Training, trainings
+from reports.training import Training
 
 WORKLOAD = "vgg-qsgd"
 PARAMETERS = 22_543_050
@@ -111,10 +111,7 @@ def build(table: pd.DataFrame) -> Content | None:
         return None
     systems = [("allreduce", "fp32"), LINEAR.algorithm_codec, WHOLE.algorithm_codec]
     made = content(table, systems, RULES, "QSGD 2016, figure 1b", notes=NOTES)
-    if made is None:
-        return None
-    coded = [t for t in trainings(table) if all(CODING in system.variant.split() for system in t.systems)]
-    return with_floats(made, coded[0] if coded else None, [LINEAR, WHOLE], "1b", NAMED)
+    return made and with_floats(made, table, [LINEAR, WHOLE], "1b", NAMED)
 
 
 TRAINING_PAGE = PageKind(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from functools import partial
 import pandas as pd
 
 from reports import measures, panels
-from reports.claims import Finding, Rule, Target, Untested
+from reports.claims import Finding, Rule, Target, Untested, summary
 from reports.pages import Content, Drawing, Grid, PageKind
 from reports.panels import Axis, Curve, Panel
 from reports.quantities import bandwidth_text, latency_text, ratio_text
@@ -110,10 +109,8 @@ def build(table: pd.DataFrame) -> Content | None:
     if not shown:
         return None
     claims = [rule.judge(one.scaling, one.scaling.name) for one in shown for rule in RULES]
-    counts = Counter(str(claim.verdict) for claim in claims)
-    summary = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
     return Content(
-        summary=f"{len(claims)} judgements: {summary}.",
+        summary=summary(claims),
         notes=NOTES,
         claims=claims,
         drawings=[drawing for number, one in enumerate(shown, 1) for drawing in _drawings(one, number, len(shown))],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -12,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports import measures, panels
-from reports.claims import Claim, Finding, Rule, Target, Untested
+from reports.claims import Claim, Finding, Rule, Target, Untested, summary
 from reports.pages import Content, Drawing, Grid, PageKind
 from reports.panels import Axis, Curve, Panel
 from reports.quantities import TIMES, bandwidth_text, latency_text, ratio_text
@@ -122,10 +121,8 @@ def build(table: pd.DataFrame) -> Content | None:
         return None
     claims = [rule.judge(scaling, scaling.name) for scaling in shown for rule in RULES[scaling.setting["workload"]]]
     claims += _absent(shown)
-    counts = Counter(str(claim.verdict) for claim in claims)
-    summary = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
     return Content(
-        summary=f"{len(claims)} judgements: {summary}.",
+        summary=summary(claims),
         notes=[*NOTES, *_estimates(shown)],
         claims=claims,
         drawings=[

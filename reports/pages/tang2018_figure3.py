@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from reports import measures, panels
+from reports.claims import summary
 from reports.pages import Content, Drawing, Grid, PageKind
 from reports.panels import Axis, Panel
 from reports.quantities import TIMES, bandwidth_text, latency_text, printable, ratio_text, seconds_text, slug
@@ -41,10 +41,8 @@ def build(table: pd.DataFrame) -> Content | None:
     if not shown:
         return None
     claims = tang_figure3_verdict(table)
-    counts = Counter(str(claim.verdict) for claim in claims)
-    summary = ", ".join(f"{counts[v]} {v}" for v in ("agree", "disagree", "not tested") if counts[v])
     return Content(
-        summary=f"{len(claims)} judgements: {summary}.",
+        summary=summary(claims),
         notes=[*_sensitivity(shown), *_differences(shown)],
         claims=claims,
         drawings=[drawing for view in shown if (drawing := _drawing(view, shown))],
