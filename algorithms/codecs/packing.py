@@ -10,6 +10,7 @@ from algorithms.algorithm import Bytes
 GROUP = 8  # codes per word: 8 codes of b <= 8 bits fill b bytes of a 64-bit word
 BYTE = 8  # bits
 TRITS = 5  # to a byte: 3^5 = 243
+_WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32}  # by bits of a code, what holds 8 of them
 
 
 def packed_bytes(count: int, bits: int) -> int:
@@ -30,12 +31,13 @@ def pack(codes: Tensor, bits: int, count: int) -> Bytes:
     """
     if bits == BYTE:
         return codes[:count].view(torch.uint8)
-    groups = codes.view(-1, GROUP)  # [words, 8]
-    words = torch.zeros(groups.shape[0], dtype=torch.int64, device=codes.device)
-    mask = (1 << bits) - 1
-    for place in range(GROUP):
-        words |= groups[:, place].to(torch.int64).bitwise_and_(mask).bitwise_left_shift_(bits * place)
-    used = words.view(torch.uint8).view(-1, 8)[:, :bits]  # [words, b]: the top 8 - b bytes are empty
+    words = codes.view(torch.int64).bitwise_and(_lanes(bits, BYTE))  # a word of 8 codes, each in a lane of 8 bits
+    for lane, width in _doublings(bits):
+        lower = words.bitwise_and(_lanes(width, 2 * lane))
+        words = words.bitwise_right_shift_(lane - width).bitwise_and_(_lanes(width, 2 * lane) << width).bitwise_or_(lower)
+    if bits in _WORDS:
+        return words.to(_WORDS[bits]).view(torch.uint8)[: packed_bytes(count, bits)]
+    used = words.view(torch.uint8).view(-1, GROUP)[:, :bits]  # [words, b]: the top 8 - b bytes are empty
     return used.reshape(-1)[: packed_bytes(count, bits)]
 
 
@@ -46,16 +48,12 @@ def unpack(packed: Bytes, bits: int, count: int) -> Tensor:
     """
     if bits == BYTE:
         return packed.view(torch.int8)
-    word_count = padded(count) // GROUP
-    used = torch.zeros(word_count * bits, dtype=torch.uint8, device=packed.device)
-    used[: packed.numel()] = packed
-    words = torch.zeros(word_count, dtype=torch.int64, device=packed.device)
-    words.view(torch.uint8).view(-1, 8)[:, :bits] = used.view(-1, bits)
-    codes = torch.empty(word_count, GROUP, dtype=torch.int8, device=packed.device)
-    for place in range(GROUP):
-        # Left until the code's sign bit is the word's, then right with the sign.
-        codes[:, place] = (words << (64 - bits * (place + 1))) >> (64 - bits)
-    return codes.view(-1)[:count]
+    words = _words(packed, bits, padded(count) // GROUP)
+    for lane, width in reversed(_doublings(bits)):
+        lower = words.bitwise_and(_lanes(width, 2 * lane))
+        words = words.bitwise_left_shift_(lane - width).bitwise_and_(_lanes(width, 2 * lane) << lane).bitwise_or_(lower)
+    sign = 1 << (bits - 1)
+    return words.view(torch.int8)[:count].bitwise_xor_(sign).sub_(sign)
 
 
 def pack_integers(values: Tensor, bits: int) -> Bytes:
@@ -117,6 +115,30 @@ def unpack_trits(packed: Bytes, count: int) -> Tensor:
         digits[:, place].copy_(rest.remainder(3))
         rest.floor_divide_(3)
     return digits.view(-1)[:count].sub_(1)
+
+
+def _doublings(bits: int) -> list[tuple[int, int]]:
+    """How 8 codes, each in its lane of a word, come together: two lanes of (bits, bits that are used) become one."""
+    return [(BYTE, bits), (2 * BYTE, 2 * bits), (4 * BYTE, 4 * bits)]
+
+
+def _lanes(width: int, lane: int) -> int:
+    """A word with the low `width` (at most 7, 14, 28) bits of every lane of `lane` bits set."""
+    return sum(((1 << width) - 1) << start for start in range(0, 64, lane))
+
+
+def _words(packed: Bytes, bits: int, count: int) -> Tensor:
+    """`bits` bytes of each of `count` words, int64; zeros behind what is there."""
+    if bits in _WORDS:
+        filled = torch.zeros(count * bits, dtype=torch.uint8, device=packed.device)
+        filled[: packed.numel()] = packed
+        return filled.view(_WORDS[bits]).to(torch.int64)
+    words = torch.zeros(count, GROUP, dtype=torch.uint8, device=packed.device)
+    whole = packed.numel() // bits
+    words[:whole, :bits] = packed[: whole * bits].view(-1, bits)
+    rest = packed[whole * bits :]
+    words[whole:].view(-1)[: rest.numel()] = rest
+    return words.view(torch.int64).view(-1)
 
 
 def _signed_byte(values: Tensor) -> Tensor:
