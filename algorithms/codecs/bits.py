@@ -15,6 +15,7 @@ from algorithms.algorithm import Bytes
 
 LONGEST_VALUE = 34  # bits of the largest value that is coded
 WORD = 64
+_TABLE = 2**12  # values from 1 on whose codes are looked up: most are small
 _HEAD = 12  # bits that hold all groups of a code but its last one
 _WINDOW = 56  # bits that are read at once, from a whole byte on
 
@@ -31,12 +32,10 @@ def omega(values: Tensor) -> tuple[Tensor, Tensor]:
     The recursive code of Elias 1975: a value in binary, before it its length less 1 in the same code without the end,
     after it a 0; 1 is that 0 alone.
     """
-    sizes = torch.bucketize(values, _powers(values.device), right=True)  # bits of each
-    prefixes, prefix_sizes = _prefixes(values.device)
-    codes = (prefixes[sizes] << sizes).bitwise_or_(values).bitwise_left_shift_(1)
-    lengths = prefix_sizes[sizes] + sizes + 1
-    one = values == 1
-    return codes.masked_fill_(one, 0), lengths.masked_fill_(one, 1)
+    if values.numel() and int(values.max()) >= _TABLE:
+        return _omega(values)
+    codes, lengths = _table(values.device)
+    return codes.index_select(0, values), lengths.index_select(0, values)
 
 
 def write(words: Tensor, lengths: Tensor) -> Bytes:
@@ -74,7 +73,7 @@ class Reader:
         """The next value of every place, read and passed."""
         windows, offset = self._look()
         head = (windows >> (_WINDOW - _HEAD - offset)).bitwise_and_((1 << _HEAD) - 1)
-        before, size = self._offsets[head], self._sizes[head]
+        before, size = self._offsets.index_select(0, head), self._sizes.index_select(0, head)
         # The last group: `size` bits behind `before` others. A 1 has none.
         below = (_WINDOW - offset).sub_(before).sub_(size)
         values = (windows >> below).bitwise_and_((1 << size) - 1)
@@ -87,7 +86,23 @@ class Reader:
 
     def _look(self) -> tuple[Tensor, Tensor]:
         """56 bits from the byte of every place, and the place's bit in them."""
-        return self._windows[self.at.bitwise_right_shift(3).clamp_(max=self._last)], self.at.bitwise_and(7)
+        place = self.at.bitwise_right_shift(3).clamp_(max=self._last)
+        return self._windows.index_select(0, place), self.at.bitwise_and(7)
+
+
+def _omega(values: Tensor) -> tuple[Tensor, Tensor]:
+    sizes = torch.bucketize(values, _powers(values.device), right=True)  # bits of each
+    prefixes, prefix_sizes = _prefixes(values.device)
+    codes = prefixes.index_select(0, sizes).bitwise_left_shift_(sizes).bitwise_or_(values).bitwise_left_shift_(1)
+    lengths = prefix_sizes.index_select(0, sizes).add_(sizes).add_(1)
+    one = values == 1
+    return codes.masked_fill_(one, 0), lengths.masked_fill_(one, 1)
+
+
+@cache
+def _table(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Codes and lengths by value, of the values below _TABLE; there is none of 0."""
+    return _omega(torch.arange(_TABLE, device=device))
 
 
 def _windows(stream: Bytes) -> Tensor:

@@ -16,6 +16,8 @@ from algorithms.codecs.packing import BYTE, pack_integers, packed_bytes, unpack_
 
 DENSE_BLOCK = 512  # symbols: 16 bits of length for each are 1 % of what they are the length of
 SPARSE_BLOCK = 64
+PART = 8  # symbols of a block that are read one after the other; a power of two
+SIDE_BY_SIDE = 100  # blocks: as many are read fast as they are
 _BLOCK_BYTES = 2  # of a block's length in bits: at most 64 x 81
 _ELIAS_HEAD = 8  # bytes: the number of levels that are not 0 in the sparse form, or DENSE
 _DENSE = -1
@@ -223,6 +225,9 @@ def _read(body: Bytes, symbols: int, block: int, symbol: Callable[[Reader], tupl
         raise CodingError(f"has {body.numel()} bytes for no levels")
     ends, stream = _blocks(body, -(-symbols // block))
     reader = Reader(stream, ends - ends.diff(prepend=ends.new_zeros(1)))
+    if ends.numel() < SIDE_BY_SIDE:
+        starts = _starts(reader, int(ends[-1].item()), block, symbol)[: -(-symbols // PART)]
+        block, ends, reader.at = PART, torch.cat([starts[1:], ends[-1:]]), starts.clone()
     in_last = (symbols - 1) % block + 1  # what the last block's places read beyond that is dropped below
     read = []
     for index in range(min(block, symbols)):
@@ -233,6 +238,22 @@ def _read(body: Bytes, symbols: int, block: int, symbol: Callable[[Reader], tupl
     if not torch.equal(reader.at, ends):
         raise CodingError("has a block of levels that does not end where it should")
     return tuple(torch.stack(each, dim=1).view(-1)[:symbols] for each in zip(*read, strict=True))
+
+
+def _starts(reader: Reader, end: int, block: int, symbol: Callable[[Reader], tuple[Tensor, ...]]) -> Tensor:
+    """Where the parts of blocks begin, in bits, from where `reader` is: of few blocks, which would be read slowly.
+
+    What follows a symbol is found for one that begins at any bit; from there on by doubling.
+    """
+    parts = [reader.at]
+    reader.at = torch.arange(end + 1, device=reader.at.device)
+    symbol(reader)
+    after = reader.at.clamp_(max=end)
+    for _ in range(PART.bit_length() - 1):
+        after = after.index_select(0, after)
+    for _ in range(block // PART - 1):
+        parts.append(after.index_select(0, parts[-1]))
+    return torch.stack(parts, dim=1).view(-1)
 
 
 def _blocks(body: Bytes, blocks: int) -> tuple[Tensor, Bytes]:

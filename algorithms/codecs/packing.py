@@ -33,8 +33,8 @@ def pack(codes: Tensor, bits: int, count: int) -> Bytes:
         return codes[:count].view(torch.uint8)
     words = codes.view(torch.int64).bitwise_and(_lanes(bits, BYTE))  # a word of 8 codes, each in a lane of 8 bits
     for lane, width in _doublings(bits):
-        lower = words.bitwise_and(_lanes(width, 2 * lane))
-        words = words.bitwise_right_shift_(lane - width).bitwise_and_(_lanes(width, 2 * lane) << width).bitwise_or_(lower)
+        lower = _lanes(width, 2 * lane)
+        words = (words & lower).bitwise_or_(words.bitwise_right_shift_(lane - width).bitwise_and_(lower << width))
     if bits in _WORDS:
         return words.to(_WORDS[bits]).view(torch.uint8)[: packed_bytes(count, bits)]
     used = words.view(torch.uint8).view(-1, GROUP)[:, :bits]  # [words, b]: the top 8 - b bytes are empty
@@ -50,8 +50,8 @@ def unpack(packed: Bytes, bits: int, count: int) -> Tensor:
         return packed.view(torch.int8)
     words = _words(packed, bits, padded(count) // GROUP)
     for lane, width in reversed(_doublings(bits)):
-        lower = words.bitwise_and(_lanes(width, 2 * lane))
-        words = words.bitwise_left_shift_(lane - width).bitwise_and_(_lanes(width, 2 * lane) << lane).bitwise_or_(lower)
+        lower = _lanes(width, 2 * lane)
+        words = (words & lower).bitwise_or_(words.bitwise_left_shift_(lane - width).bitwise_and_(lower << lane))
     sign = 1 << (bits - 1)
     return words.view(torch.int8)[:count].bitwise_xor_(sign).sub_(sign)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import torch
@@ -23,6 +25,8 @@ from algorithms.options import Options
 DEFAULT_DENSITY = 0.001  # Shi et al. 2019
 INDEX_FORMS = ("int32", "elias-fano")
 VALUE_FORMS = ("fp32", "fp16")
+SAMPLED = 64  # one component in as many
+PIECE = 2**18  # components: 1 MiB
 VALUE_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
 
@@ -57,8 +61,21 @@ class SparseOptions(Options):
 
 
 def largest_places(flat: Tensor, k: int) -> Tensor:
-    """The places of the `k` largest magnitudes, ascending, int64; of equal ones as torch.topk has it."""
-    return torch.topk(flat.abs(), k, sorted=False).indices.sort().values
+    """The places of the `k` largest magnitudes, ascending, int64; of equal ones some, always the same.
+
+    Of a long vector the small ones are first left out by a bound that a sample of it gives: torch.topk copies all
+    that it selects from into pairs of 16 bytes, which takes longer and, of 66 million components, 1 GB.
+    """
+    if 4 * k > flat.numel() or flat.numel() <= PIECE:
+        return _top(flat.abs(), k)
+    bound = _bound(flat, k)
+    above = _places(flat, torch.gt, bound)
+    if above.numel() >= k:
+        return above[_top(flat[above].abs(), k)]
+    equal = _places(flat, torch.eq, bound, k - above.numel())
+    if above.numel() + equal.numel() == k:
+        return torch.cat([above, equal]).sort().values
+    return _top(flat.abs(), k)
 
 
 def low_bits(k: int, count: int) -> int:
@@ -131,6 +148,33 @@ def read_values(form: str, part: Bytes) -> Tensor | None:
     """The inverse, float32; None if one is not finite."""
     values = values_of(part, VALUE_TYPES[form]).float()
     return values if bool(torch.isfinite(values).all()) else None
+
+
+def _top(magnitudes: Tensor, k: int) -> Tensor:
+    return torch.topk(magnitudes, k, sorted=False).indices.sort().values
+
+
+def _bound(flat: Tensor, k: int) -> Tensor:
+    """A magnitude that in all probability k of the vector reach, and not many more: by a sample, k's share and some."""
+    sample = flat[::SAMPLED].abs()
+    share = k / SAMPLED
+    return torch.topk(
+        sample, min(sample.numel(), math.ceil(share + 4 * math.sqrt(share) + 4)), sorted=False
+    ).values.min()
+
+
+def _places(flat: Tensor, relation: Callable[..., Tensor], bound: Tensor, most: int | None = None) -> Tensor:
+    """The places of the first `most` magnitudes in that relation to `bound`, ascending.
+
+    Piece by piece, which stay in a processor's cache.
+    """
+    found, count = [torch.empty(0, dtype=torch.int64, device=flat.device)], 0
+    for number, piece in enumerate(flat.split(PIECE)):
+        if most is not None and count >= most:
+            break
+        found.append(relation(piece.abs(), bound).nonzero().view(-1).add_(number * PIECE))
+        count += found[-1].numel()
+    return torch.cat(found)[:most]
 
 
 def _marks(k: int, count: int, low: int) -> int:

@@ -21,7 +21,7 @@ from testbed.labs.station_process import StationProcess
 
 MEMORY_BASE_BYTES = 1536 << 20  # kernel, session and fork server with torch
 MEMORY_PER_WORKER_BYTES = 160 << 20
-MEMORY_PER_PARAMETER_BYTES = 40  # ten vectors: parameters, gradient, what an algorithm keeps, four while it selects
+MEMORY_PER_PARAMETER_BYTES = 28  # seven vectors: parameters, gradient, three that an algorithm keeps, two of its work
 # Beside that, of one that computes its gradients: data and activations. ResNet-20 with batches of 128 has 340 MiB.
 MEMORY_TO_COMPUTE_BYTES = 448 << 20
 

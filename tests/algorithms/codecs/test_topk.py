@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from algorithms.codecs import sparse
 from algorithms.codecs.codec import Codec, PayloadError, create_codec
-from algorithms.codecs.sparse import index_bytes, read_indices, write_indices
+from algorithms.codecs.sparse import index_bytes, largest_places, read_indices, write_indices
 from algorithms.finite import NonFiniteError
 
 
@@ -41,6 +42,30 @@ def test_indices_of_the_longest_vectors(indices):
 def test_the_largest_magnitudes_are_kept(options):
     vector = torch.tensor([0.1, -5.0, 0.0, 2.0, -0.3, 1.0, 7.0, 0.2, 0.2, 0.1])
     assert coded(create_codec("topk", options), vector).tolist() == [0, -5, 0, 2, 0, 0, 7, 0, 0, 0]
+
+
+LONG = 2 * sparse.PIECE + 77
+
+
+@pytest.mark.parametrize("share", [1000, 30, 5, 2])
+def test_long_vectors_keep_their_largest_magnitudes(share):
+    vector, k = torch.randn(LONG, generator=torch.Generator().manual_seed(share)), LONG // share
+    places = largest_places(vector, k)
+    assert bool((places.diff() > 0).all()) and places.numel() == k
+    assert torch.equal(vector[places].abs().sort().values, vector.abs().sort().values[-k:])
+
+
+@pytest.mark.parametrize("large", [0, 3, 5000, LONG // 2, LONG])
+@pytest.mark.parametrize("where", ["first", "last", "where no sample is"])
+def test_long_vectors_of_few_values(large, where):
+    vector, k = torch.full((LONG,), 0.5), 5000
+    among = torch.arange(LONG)
+    if where == "where no sample is":
+        among = among[among % sparse.SAMPLED != 0]
+    vector[among[:large] if where == "first" else among[among.numel() - min(large, among.numel()) :]] = -1.0
+    places = largest_places(vector, k)
+    assert torch.unique(places).numel() == k
+    assert int((vector[places] == -1).sum()) == min(k, int((vector == -1).sum()))
 
 
 def test_bytes_per_component_kept():
