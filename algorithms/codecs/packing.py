@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -109,12 +111,7 @@ def pack_trits(digits: Tensor) -> Bytes:
 
 def unpack_trits(packed: Bytes, count: int) -> Tensor:
     """The inverse: `count` int8 digits. A byte of 243 or more is no five digits: it is the caller's to refuse."""
-    digits = torch.empty(packed.numel(), TRITS, dtype=torch.int8, device=packed.device)
-    rest = packed.clone()
-    for place in range(TRITS):
-        digits[:, place].copy_(rest.remainder(3))
-        rest.floor_divide_(3)
-    return digits.view(-1)[:count].sub_(1)
+    return _digits(packed.device).index_select(0, packed.to(torch.int32)).view(-1)[:count]
 
 
 def _doublings(bits: int) -> list[tuple[int, int]]:
@@ -139,6 +136,13 @@ def _words(packed: Bytes, bits: int, count: int) -> Tensor:
     rest = packed[whole * bits :]
     words[whole:].view(-1)[: rest.numel()] = rest
     return words.view(torch.int64).view(-1)
+
+
+@cache
+def _digits(device: torch.device) -> Tensor:
+    """The five digits of every byte, int8 [256, 5]."""
+    digits = [[byte // 3**place % 3 - 1 for place in range(TRITS)] for byte in range(256)]
+    return torch.tensor(digits, dtype=torch.int8, device=device)
 
 
 def _signed_byte(values: Tensor) -> Tensor:
