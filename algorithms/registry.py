@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from algorithms.algorithm import ALGORITHMS, Algorithm, AlgorithmOptions, Worker
+from algorithms.codecs.codec import CODECS
 from algorithms.options import parse_options
 
 
@@ -20,6 +21,12 @@ def options(name: str, values: Mapping[str, Any]) -> AlgorithmOptions:
     ValueError in one sentence, so that a plan is refused before it runs.
     """
     return parse_options(f"algorithm {name}", ALGORITHMS.find(name).Options, values)
+
+
+def vectors(name: str, codec: str) -> int:
+    """How many vectors as long as a model a worker has at once, at most, the model's own included."""
+    exact = CODECS.find(codec).exact
+    return ALGORITHMS.find(name).vectors if exact else Algorithm.vectors
 
 
 def create(name: str, worker: Worker) -> Algorithm:

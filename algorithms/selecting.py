@@ -18,6 +18,7 @@ class Selecting(Algorithm):
     Options = WarmUpOptions
     costs = (Topk.name,)
     keeps = ("residual.values",)
+    vectors = 6  # x, gradient, velocity, residual, update; while it selects, some shorter ones
 
     def __init__(self, worker: Worker, options: WarmUpOptions) -> None:
         super().__init__(worker, options)

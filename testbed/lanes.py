@@ -28,10 +28,7 @@ def lanes(
     if not cells:
         return asked or 1
     available = psutil.virtual_memory().available if available_bytes is None else available_bytes
-    needed, workers = max(
-        (lab_of(lab).lane_bytes(workers, parameters, computing=computing), workers)
-        for lab, workers, parameters, computing in _sizes(cells)
-    )
+    needed, workers = max((lab_of(cell.lab).lane_bytes(cell), cell.network.workers) for cell in cells)
     fitting = available // needed
     if fitting == 0:
         raise UserError(
@@ -43,13 +40,6 @@ def lanes(
     if asked > fitting:
         raise UserError(f"--jobs {asked}: memory holds {fitting} lanes of these cells; ask for at most that")
     return asked
-
-
-def _sizes(cells: Sequence[Cell]) -> set[tuple[str, int, int, bool]]:
-    """Labs, numbers of workers and of a model's parameters, and whether they compute."""
-    from testbed.workloads.outline import outline  # imports torch
-
-    return {(cell.lab, cell.network.workers, outline(cell.workload)[-1].stop, cell.computes) for cell in cells}
 
 
 def _gigabytes(size_bytes: int) -> str:

@@ -169,7 +169,7 @@ def _places(flat: Tensor, relation: Callable[..., Tensor], bound: Tensor, most: 
     Piece by piece, which stay in a processor's cache.
     """
     found, count = [torch.empty(0, dtype=torch.int64, device=flat.device)], 0
-    for number, piece in enumerate(flat.split(PIECE)):
+    for number, piece in enumerate(torch.split(flat, PIECE)):
         if most is not None and count >= most:
             break
         found.append(relation(piece.abs(), bound).nonzero().view(-1).add_(number * PIECE))

@@ -80,11 +80,8 @@ class Lab(Protocol):
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
         """Make ready what the cells need (kernel, recorded gradients); raise UserError where that cannot be."""
 
-    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
-        """Memory that a lane with that many workers takes at most, each with a model of so many parameters.
-
-        `computing`: their gradients, where others replay them.
-        """
+    def lane_bytes(self, cell: Cell) -> int:
+        """Memory that a lane takes at most while it measures `cell`."""
 
     def provenance(self) -> dict[str, Any]:
         """What a reader needs to trust a number: kernel, its configuration's digest, MPI, torch, sysctls."""

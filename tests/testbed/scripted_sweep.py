@@ -63,8 +63,8 @@ class ScriptedLab:
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
         say(f"prepared for {len(cells)} cells")
 
-    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
-        return workers * 10**9 * (2 if computing else 1)
+    def lane_bytes(self, cell: Cell) -> int:
+        return cell.network.workers * 10**9 * (2 if cell.computes else 1)
 
     def provenance(self) -> dict[str, Any]:
         return {"kernel": "6.12 um"} if self.measured else {}  # as labs do: what runs in them says so

@@ -10,6 +10,7 @@ import pytest
 
 from testbed.cell import Cell
 from testbed.errors import UserError
+from testbed.labs.virtual.lab import VirtualLab
 from testbed.lanes import lanes
 from testbed.specification import load_plan
 
@@ -30,16 +31,20 @@ def test_one_lane_a_core_as_far_as_memory_holds_the_largest_cell(scripted: Modul
     assert lanes(3, cells, lab.create, 24 * GB) == 3
 
 
-def test_memory_grows_with_the_model(cells: list[Cell]) -> None:
-    sizes: list[tuple[int, int]] = []
-
-    class Sizes:
-        def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
-            sizes.append((workers, parameters))
-            return 1
-
-    lanes(None, [*cells, replace(cells[0], workload="vgg16")], lambda _: Sizes(), 10)  # type: ignore[arg-type,return-value]
-    assert sorted(sizes) == [(4, 269_722), (4, 14_728_266), (8, 269_722)]
+def test_memory_of_a_guest_grows_with_the_model_and_with_what_an_algorithm_keeps_of_it(cells: list[Cell]) -> None:
+    lab, large = VirtualLab(), replace(cells[0], workload="vgg16")
+    grown = {
+        (name, codec): lab.lane_bytes(replace(large, algorithm=name, codec=codec))
+        - lab.lane_bytes(replace(cells[0], algorithm=name, codec=codec))
+        for name, codec in (("allreduce", "fp32"), ("gtopk", "fp32"), ("allreduce", "qsgd"), ("dcd-psgd", "fp32"))
+    }
+    vector = 4 * 4 * (14_728_266 - 269_722)  # float32, of 4 workers
+    assert grown == {
+        ("allreduce", "fp32"): 6 * vector,
+        ("gtopk", "fp32"): 6 * vector,
+        ("allreduce", "qsgd"): 10 * vector,
+        ("dcd-psgd", "fp32"): 10 * vector,
+    }
 
 
 def test_workers_that_compute_need_more_memory(scripted: ModuleType, cells: list[Cell]) -> None:

@@ -51,10 +51,9 @@ class HostLab:
             self._facts["gpus"] = list(devices.gpus())
         self._recordings = recordings.ensure(cells, say)
 
-    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
-        """Memory of a session with that many workers."""
-        del parameters
-        return SESSION_BYTES + workers * (WORKER_BYTES + computing * COMPUTE_BYTES)
+    def lane_bytes(self, cell: Cell) -> int:
+        """Memory of a session with as many workers."""
+        return SESSION_BYTES + cell.network.workers * (WORKER_BYTES + cell.computes * COMPUTE_BYTES)
 
     def provenance(self) -> dict[str, Any]:
         """What delays packets, the containers' engine and images, and what sessions said of themselves."""

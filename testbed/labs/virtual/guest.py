@@ -21,7 +21,7 @@ from testbed.labs.station_process import StationProcess
 
 MEMORY_BASE_BYTES = 1536 << 20  # kernel, session and fork server with torch
 MEMORY_PER_WORKER_BYTES = 160 << 20
-MEMORY_PER_PARAMETER_BYTES = 28  # seven vectors: parameters, gradient, three that an algorithm keeps, two of its work
+FLOAT_BYTES = 4
 # Beside that, of one that computes its gradients: data and activations. ResNet-20 with batches of 128 has 340 MiB.
 MEMORY_TO_COMPUTE_BYTES = 448 << 20
 
@@ -35,13 +35,13 @@ class GuestFiles:
     spool: Path
 
 
-def memory_bytes(workers: int, parameters: int = 0, *, computing: bool = False) -> int:
-    """Memory of a guest with that many workers, each with a model of so many parameters.
+def memory_bytes(workers: int, values: int = 0, *, computing: bool = False) -> int:
+    """Memory of a guest with that many workers, each with so many float32 values in its vectors.
 
     Pages are taken from the machine only when they are touched. `computing`: their gradients, in the place of replaying
     them.
     """
-    of_worker = MEMORY_PER_WORKER_BYTES + parameters * MEMORY_PER_PARAMETER_BYTES + computing * MEMORY_TO_COMPUTE_BYTES
+    of_worker = MEMORY_PER_WORKER_BYTES + values * FLOAT_BYTES + computing * MEMORY_TO_COMPUTE_BYTES
     return MEMORY_BASE_BYTES + workers * of_worker
 
 

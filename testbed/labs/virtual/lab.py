@@ -13,7 +13,6 @@ from testbed.labs import captures, native, recordings
 from testbed.labs.lane import Report, StartStation, run_cells
 from testbed.labs.virtual import kernel
 from testbed.labs.virtual.guest import Guest, GuestFiles, memory_bytes
-from testbed.workloads.outline import outline
 
 
 class VirtualLab:
@@ -35,9 +34,13 @@ class VirtualLab:
         native.ensure(say)
         self._recordings = recordings.ensure(cells, say)
 
-    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
+    def lane_bytes(self, cell: Cell) -> int:
         """A guest's memory."""
-        return memory_bytes(workers, parameters, computing=computing)
+        from algorithms import registry as algorithms  # imports torch
+        from testbed.workloads.outline import outline
+
+        values = outline(cell.workload)[-1].stop * algorithms.vectors(cell.algorithm, cell.codec)
+        return memory_bytes(cell.network.workers, values, computing=cell.computes)
 
     def provenance(self) -> dict[str, Any]:
         """The kernel that was built, and what guests said of themselves."""
@@ -48,10 +51,7 @@ class VirtualLab:
         if not cells:
             return
         linux, helpers = kernel.ensure(_silent), native.ensure()
-        memory = max(
-            memory_bytes(cell.network.workers, outline(cell.workload)[-1].stop, computing=cell.computes)
-            for cell in cells
-        )
+        memory = max(map(self.lane_bytes, cells))
 
         def start_in(spool: Path) -> StartStation:
             files = GuestFiles(kernel=linux, native=helpers, spool=spool)

@@ -24,8 +24,8 @@ class ScriptedLab:
         self.failing = failing
         self.runs = 0
 
-    def lane_bytes(self, workers, parameters, *, computing):
-        return workers
+    def lane_bytes(self, cell):
+        return cell.network.workers
 
     def prepare(self, cells, say):
         say("ready")

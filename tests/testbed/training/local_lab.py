@@ -142,7 +142,7 @@ class LocalLab:
     def prepare(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
         """Nothing is missing."""
 
-    def lane_bytes(self, workers: int, parameters: int, *, computing: bool) -> int:
+    def lane_bytes(self, cell: Cell) -> int:
         return 1
 
     def provenance(self) -> dict[str, Any]:

@@ -65,8 +65,8 @@ def test_more_workers_need_more_memory() -> None:
     assert memory_bytes(8, computing=True) - memory_bytes(8) == 8 * guest.MEMORY_TO_COMPUTE_BYTES
 
 
-def test_larger_models_need_more_memory() -> None:
-    assert memory_bytes(8, 1000) - memory_bytes(8) == 8 * 1000 * guest.MEMORY_PER_PARAMETER_BYTES
+def test_longer_vectors_need_more_memory() -> None:
+    assert memory_bytes(8, 1000) - memory_bytes(8) == 8 * 1000 * guest.FLOAT_BYTES
 
 
 @pytest.mark.parametrize(
