@@ -25,8 +25,9 @@ def options(name: str, values: Mapping[str, Any]) -> AlgorithmOptions:
 
 def vectors(name: str, codec: str) -> int:
     """How many vectors as long as a model a worker has at once, at most, the model's own included."""
-    exact = CODECS.find(codec).exact
-    return ALGORITHMS.find(name).vectors if exact else Algorithm.vectors
+    if name not in names() or codec not in CODECS.names() or not CODECS.find(codec).exact:
+        return Algorithm.vectors  # what is not known fails in its cell, where it is said
+    return ALGORITHMS.find(name).vectors
 
 
 def create(name: str, worker: Worker) -> Algorithm:

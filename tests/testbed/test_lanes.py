@@ -36,7 +36,13 @@ def test_memory_of_a_guest_grows_with_the_model_and_with_what_an_algorithm_keeps
     grown = {
         (name, codec): lab.lane_bytes(replace(large, algorithm=name, codec=codec))
         - lab.lane_bytes(replace(cells[0], algorithm=name, codec=codec))
-        for name, codec in (("allreduce", "fp32"), ("gtopk", "fp32"), ("allreduce", "qsgd"), ("dcd-psgd", "fp32"))
+        for name, codec in (
+            ("allreduce", "fp32"),
+            ("gtopk", "fp32"),
+            ("allreduce", "qsgd"),
+            ("dcd-psgd", "fp32"),
+            ("no-such", "fp32"),
+        )
     }
     vector = 4 * 4 * (14_728_266 - 269_722)  # float32, of 4 workers
     assert grown == {
@@ -44,6 +50,7 @@ def test_memory_of_a_guest_grows_with_the_model_and_with_what_an_algorithm_keeps
         ("gtopk", "fp32"): 6 * vector,
         ("allreduce", "qsgd"): 10 * vector,
         ("dcd-psgd", "fp32"): 10 * vector,
+        ("no-such", "fp32"): 10 * vector,
     }
 
 
