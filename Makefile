@@ -26,7 +26,7 @@ sweep: setup ## Run a sweep (SWEEP=sweeps/default.yaml LAB=auto|virtual|host CON
 	@$(GRADWIRE) data $(or $(DATA),cifar-10) || echo 'data: something is absent; a sweep that needs it says so'
 	@$(GRADWIRE) sweep $(SWEEP) $(if $(LAB),--lab $(LAB)) $(if $(CONTAINERS),--containers $(CONTAINERS))
 
-figures: setup ## Make the figures of the papers, an hour on two cores (FIGURES='tang2018-figure1' for some)
+figures: setup ## Make the figures of the papers (FIGURES='tang2018-figure1' for some)
 	@$(GRADWIRE) data $(DATA) || echo 'data: something is absent; a figure that needs it says so'
 	@$(GRADWIRE) figures $(FIGURES) $(if $(LAB),--lab $(LAB))
 

@@ -182,9 +182,8 @@ class Algorithm(ABC):
     name: ClassVar[str]
     Options: ClassVar[type[AlgorithmOptions]] = AlgorithmOptions
     costs: ClassVar[tuple[str, ...]] = ()  # in a device profile, of work on whole vectors that its codec does not do
-    vectors: ClassVar[int] = (
-        10  # as long as x, x included, that a worker has at once, at most: what memory is planned by
-    )
+    # As long as x, x included, that a worker with an exact codec has at once, at most: what memory is planned by.
+    vectors: ClassVar[int] = 10
     period: int = 1  # steps after which the pattern of communication repeats
     # Attributes that the next step depends on, beside x and the velocity: tensors, None, or mappings of them by rank.
     keeps: ClassVar[tuple[str, ...]] = ()

@@ -17,7 +17,7 @@ class Allreduce(Centralized):
     """
 
     name = "allreduce"
-    vectors = 6  # with an exact codec: x, gradient, velocity, the mean, what it receives
+    vectors = 6  # x, gradient, velocity, the mean, what it receives
     Options = AveragingOptions
 
     @classmethod

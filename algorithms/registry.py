@@ -25,9 +25,11 @@ def options(name: str, values: Mapping[str, Any]) -> AlgorithmOptions:
 
 def vectors(name: str, codec: str) -> int:
     """How many vectors as long as a model a worker has at once, at most, the model's own included."""
-    if name not in names() or codec not in CODECS.names() or not CODECS.find(codec).exact:
-        return Algorithm.vectors  # what is not known fails in its cell, where it is said
-    return ALGORITHMS.find(name).vectors
+    try:
+        algorithm, exact = ALGORITHMS.find(name), CODECS.find(codec).exact
+    except ValueError:  # it fails in its cell, where it is said
+        return Algorithm.vectors
+    return algorithm.vectors if exact else Algorithm.vectors
 
 
 def create(name: str, worker: Worker) -> Algorithm:

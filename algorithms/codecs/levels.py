@@ -157,6 +157,7 @@ class Elias(Coding):
 
 CODINGS: Mapping[str, Coding] = {"fixed": Fixed(), "fitted": Fitted(), "elias": Elias()}
 
+Symbol = Callable[[Reader], tuple[Tensor, ...]]  # reads the next one of every place
 Words = list[tuple[Tensor, Tensor]]  # of every symbol one behind the other: code words and their lengths
 
 
@@ -219,7 +220,7 @@ def _read_sparse(body: Bytes, nonzero: int, count: int) -> Tensor:
     return torch.zeros(count, dtype=torch.int64, device=body.device).index_copy_(0, places, values)
 
 
-def _read(body: Bytes, symbols: int, block: int, symbol: Callable[[Reader], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+def _read(body: Bytes, symbols: int, block: int, symbol: Symbol) -> tuple[Tensor, ...]:
     """What `symbol` reads of every symbol, in order: a block's next one, of all blocks at once, `block` times."""
     if symbols == 0:
         raise CodingError(f"has {body.numel()} bytes for no levels")
@@ -240,7 +241,7 @@ def _read(body: Bytes, symbols: int, block: int, symbol: Callable[[Reader], tupl
     return tuple(torch.stack(each, dim=1).view(-1)[:symbols] for each in zip(*read, strict=True))
 
 
-def _starts(reader: Reader, end: int, block: int, symbol: Callable[[Reader], tuple[Tensor, ...]]) -> Tensor:
+def _starts(reader: Reader, end: int, block: int, symbol: Symbol) -> Tensor:
     """Where the parts of blocks begin, in bits, from where `reader` is: of few blocks, which would be read slowly.
 
     What follows a symbol is found for one that begins at any bit; from there on by doubling.

@@ -119,6 +119,7 @@ def _doublings(bits: int) -> list[tuple[int, int]]:
     return [(BYTE, bits), (2 * BYTE, 2 * bits), (4 * BYTE, 4 * bits)]
 
 
+@cache
 def _lanes(width: int, lane: int) -> int:
     """A word with the low `width` (at most 7, 14, 28) bits of every lane of `lane` bits set."""
     return sum(((1 << width) - 1) << start for start in range(0, 64, lane))

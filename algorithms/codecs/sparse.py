@@ -26,6 +26,7 @@ DEFAULT_DENSITY = 0.001  # Shi et al. 2019
 INDEX_FORMS = ("int32", "elias-fano")
 VALUE_FORMS = ("fp32", "fp16")
 SAMPLED = 64  # one component in as many
+MOST_OF_IT = 0.25  # of a vector, that is looked for by a bound: above it, too little is left out
 PIECE = 2**18  # components: 1 MiB
 VALUE_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
@@ -64,17 +65,16 @@ def largest_places(flat: Tensor, k: int) -> Tensor:
     """The places of the `k` largest magnitudes, ascending, int64; of equal ones some, always the same.
 
     Of a long vector the small ones are first left out by a bound that a sample of it gives: torch.topk copies all
-    that it selects from into pairs of 16 bytes, which takes longer and, of 66 million components, 1 GB.
+    that it selects from into pairs of 16 bytes, of 66 million components 1 GB.
     """
-    if 4 * k > flat.numel() or flat.numel() <= PIECE:
-        return _top(flat.abs(), k)
-    bound = _bound(flat, k)
-    above = _places(flat, torch.gt, bound)
-    if above.numel() >= k:
-        return above[_top(flat[above].abs(), k)]
-    equal = _places(flat, torch.eq, bound, k - above.numel())
-    if above.numel() + equal.numel() == k:
-        return torch.cat([above, equal]).sort().values
+    if flat.numel() > PIECE and k <= MOST_OF_IT * flat.numel():
+        bound = _bound(flat, k)
+        above = _places(flat, torch.gt, bound)
+        if above.numel() >= k:
+            return above[_top(flat[above].abs(), k)]
+        equal = _places(flat, torch.eq, bound, k - above.numel())
+        if above.numel() + equal.numel() == k:
+            return torch.cat([above, equal]).sort().values
     return _top(flat.abs(), k)
 
 
@@ -158,9 +158,8 @@ def _bound(flat: Tensor, k: int) -> Tensor:
     """A magnitude that in all probability k of the vector reach, and not many more: by a sample, k's share and some."""
     sample = flat[::SAMPLED].abs()
     share = k / SAMPLED
-    return torch.topk(
-        sample, min(sample.numel(), math.ceil(share + 4 * math.sqrt(share) + 4)), sorted=False
-    ).values.min()
+    reached = min(sample.numel(), math.ceil(share + 4 * math.sqrt(share) + 4))
+    return torch.topk(sample, reached, sorted=False).values.min()
 
 
 def _places(flat: Tensor, relation: Callable[..., Tensor], bound: Tensor, most: int | None = None) -> Tensor:
@@ -168,12 +167,11 @@ def _places(flat: Tensor, relation: Callable[..., Tensor], bound: Tensor, most: 
 
     Piece by piece, which stay in a processor's cache.
     """
-    found, count = [torch.empty(0, dtype=torch.int64, device=flat.device)], 0
+    found: list[Tensor] = []
     for number, piece in enumerate(torch.split(flat, PIECE)):
-        if most is not None and count >= most:
-            break
         found.append(relation(piece.abs(), bound).nonzero().view(-1).add_(number * PIECE))
-        count += found[-1].numel()
+        if most is not None and sum(map(len, found)) >= most:
+            break
     return torch.cat(found)[:most]
 
 
