@@ -13,13 +13,17 @@ from reports.view import View
 
 
 def against_bandwidth(view: View) -> Figure | None:
-    """All systems' epoch times, bandwidth along x."""
+    """All systems' epoch times, bandwidth along x; None where there is one bandwidth only."""
+    if len(view.bandwidths) < 2:
+        return None
     shown = [panels.at_latency(view, measures.EPOCH, view.systems, x) for x in view.latencies]
     return _draw(view, "bandwidth", shown)
 
 
 def against_latency(view: View) -> Figure | None:
-    """All systems' epoch times, latency along x."""
+    """All systems' epoch times, latency along x; None where there is one latency only."""
+    if len(view.latencies) < 2:
+        return None
     shown = [panels.at_bandwidth(view, measures.EPOCH, view.systems, x) for x in view.bandwidths]
     return _draw(view, "latency", shown)
 

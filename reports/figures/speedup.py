@@ -19,13 +19,17 @@ READING = (
 
 
 def against_bandwidth(view: View) -> Figure | None:
-    """All systems but the baseline, which is the line at 1; None without a baseline."""
+    """All systems but the baseline, which is the line at 1; None without a baseline or with one bandwidth only."""
+    if len(view.bandwidths) < 2:
+        return None
     shown = [panels.at_latency(view, measures.SPEEDUP, _others(view), x) for x in view.latencies]
     return _draw(view, "bandwidth", shown)
 
 
 def against_latency(view: View) -> Figure | None:
-    """All systems but the baseline, which is the line at 1; None without a baseline."""
+    """All systems but the baseline, which is the line at 1; None without a baseline or with one latency only."""
+    if len(view.latencies) < 2:
+        return None
     shown = [panels.at_bandwidth(view, measures.SPEEDUP, _others(view), x) for x in view.bandwidths]
     return _draw(view, "latency", shown)
 

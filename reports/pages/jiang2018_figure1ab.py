@@ -18,7 +18,7 @@ NOT_BELOW = Target(low=-0.02)
 NOTES = [
     "The paper, too, sees a gap with p = 8, which narrows as the training proceeds: its bound (equation 12) needs "
     "steps in proportion to the square of p. Its 160 epochs of CIFAR-10 are 31,000 steps, the training that is cut to "
-    "two cores has 1280. A model that knows its samples by heart has a loss near zero, where ratios are large though "
+    "two cores has 960. A model that knows its samples by heart has a loss near zero, where ratios are large though "
     "models answer alike.",
 ]
 

@@ -31,6 +31,16 @@ def test_every_kind_is_found_by_being_there_in_order():
     ]  # fmt: skip
 
 
+def test_a_property_of_which_there_is_one_value_has_no_curves(tables):
+    def drawn(**networks):
+        view = view_of(tables.make(**networks))
+        return {kind.name for kind in figure_kinds() if kind.name.startswith(("epoch", "speedup")) and kind.draw(view)}
+
+    assert drawn(bandwidths=[5e6, 1e7], latencies=[1e-3]) == {"epoch-bandwidth", "speedup-bandwidth"}
+    assert drawn(bandwidths=[5e6], latencies=[1e-3, 5e-3]) == {"epoch-latency", "speedup-latency"}
+    assert drawn(bandwidths=[5e6], latencies=[1e-3]) == set()
+
+
 def test_the_fastest_system_wins_with_its_speedup(tables):
     won = winner(view_of(small(tables, [30.0, 20.0, 10.0])), (5e6, 1e-3))
     assert (won.system.algorithm, won.ties, won.speedup) == ("dcd-psgd", (), approx(3.0))

@@ -152,4 +152,4 @@ def test_hostile_names_are_shown_and_never_obeyed(tables, tmp_path):
 def test_names_that_become_the_same_letters_keep_their_files_apart(tables, tmp_path, unrendered):
     table = tables.make(**ONE, topologies=["a b", "a-b"])
     written = reports.write(table, tables.provenance, tmp_path)
-    assert len(written) == len(set(written)) == 1 + 2 * 2 * 6
+    assert len(written) == len(set(written)) == 1 + 2 * 2 * 2  # one network: no curves

@@ -1,0 +1,21 @@
+"""The commands of the command line, a module for each kind. What a command needs is imported inside it.
+
+`gradwire --help` then answers at once, and lists them in the order of `COMMANDS`.
+"""
+
+from testbed.commands import machine, measuring, results
+
+COMMANDS = (
+    measuring.sweep,
+    measuring.train,
+    measuring.figures,
+    results.report,
+    results.table,
+    results.trace,
+    machine.doctor,
+    machine.fidelity,
+    machine.profile,
+    machine.data,
+    machine.clean,
+    machine.schema,
+)
