@@ -10,7 +10,7 @@ GRADWIRE := .venv/bin/gradwire
 BENCH_RUN := build/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data sweep figures test check bench fidelity schema clean
+.PHONY: help setup data sweep figures test check docs diagram bench fidelity schema clean
 
 help: ## Show this text
 	@echo 'Gradwire: how fast does this algorithm train on that network?'
@@ -39,6 +39,13 @@ check: setup ## Format, lint and types, as CI asks for them
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 
+docs: setup ## Build the documentation into build/docs (index.html opens from disk); a warning is an error
+	@$(PYTHON) -m sphinx -W --keep-going -q -d build/docs-trees docs build/docs
+	@echo 'docs: build/docs/index.html'
+
+diagram: setup ## Draw the diagram of the architecture anew (docs/images/architecture.svg)
+	@$(PYTHON) docs/architecture_diagram.py
+
 bench: setup ## Run the smoke sweep afresh: cells per minute, emulated seconds per second
 	@$(GRADWIRE) data cifar-10
 	@rm -rf $(BENCH_RUN)
@@ -54,4 +61,4 @@ schema: setup ## Write the sweep file's JSON schema for editors anew (docs/sweep
 
 clean: ## Remove what killed runs left (guests, spool folders), and what tests and tools left here
 	@if [ -x $(GRADWIRE) ]; then $(GRADWIRE) clean; fi
-	@rm -rf build/bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf build/bench build/docs build/docs-trees .mypy_cache .ruff_cache .pytest_cache .hypothesis
