@@ -33,7 +33,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_page_is_built_and_reached(built: Path) -> None:
     index = (built / "index.html").read_text()
-    for page in ("quick-start", "architecture", "contributing", "algorithms/index"):
+    for page in ("quick-start", "architecture", "contributing", "algorithms"):
         assert (built / f"{page}.html").is_file() and f'href="{page}.html"' in index
 
 
