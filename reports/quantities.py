@@ -45,3 +45,8 @@ def printable(text: object) -> str:
 def slug(text: str) -> str:
     """The text as a part of a file name: lower case, digits, dots, hyphens; never empty or a path."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unnamed"
+
+
+def change_text(ratio: float) -> str:
+    """What a ratio changes, as `+12.3 %`, `-4.0 %`, or from threefold on as a ratio."""
+    return ratio_text(ratio) if ratio >= 3 else f"{(ratio - 1) * 100:+.1f} %"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -18,15 +16,8 @@ from reports.figures import FigureKind, figure_kinds
 from reports.pages import Content, PageKind, page_kinds
 from reports.provenance import Shown, line, page_line, run_name
 from reports.quantities import bandwidth_text, latency_text, slug
+from reports.templates import render, svg_url
 from reports.view import View, views
-
-_PAGES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @dataclass(frozen=True)
@@ -39,8 +30,8 @@ class Image:
 
     @property
     def source(self) -> str:
-        """The SVG as a data URL: within img none of its scripts run, and no two SVGs' identifiers meet."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.files[1].read_bytes()).decode("ascii")
+        """The SVG as a data URL."""
+        return svg_url(self.files[1].read_bytes())
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,7 @@ class Output:
     def page(self, template: str, name: str, **values: Any) -> Path:
         """A page, every value in it escaped."""
         path = self.folder / f"{name}.html"
-        text = _PAGES.get_template(template).render(foot=page_line(self.provenance), **values)
+        text = render(template, foot=page_line(self.provenance), **values)
         path.write_text(text, encoding="utf-8")
         return path
 

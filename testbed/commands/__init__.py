@@ -3,13 +3,14 @@
 `gradwire --help` then answers at once, and lists them in the order of `COMMANDS`.
 """
 
-from testbed.commands import machine, measuring, results
+from testbed.commands import comparing, machine, measuring, results
 
 COMMANDS = (
     measuring.sweep,
     measuring.train,
     measuring.figures,
     results.report,
+    comparing.compare,
     results.table,
     results.trace,
     machine.doctor,

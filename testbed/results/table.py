@@ -30,6 +30,7 @@ from testbed.specification.wording import describe_schedule, describe_straggler
 PARTS: Final = ("step", "compute", "encode", "communicate", "decode", "apply")
 FORMATS: Final = ("csv", "parquet", "markdown")
 NONE: Final = "none"  # no straggler, no schedule, no options of the workload
+_LISTS: Final = ("timeline", "epochs_s")  # JSON, too long for a document
 # Columns of numbers, which a row without a result leaves empty (nan).
 _NUMBERS: Final = (
     "steps_measured",
@@ -69,9 +70,9 @@ def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
     `status` is ok, failed, saturated, overrun or missing.
     """
     nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan) | dict.fromkeys(
-        ("dataset", "device_kind", "faithful", "settled")
+        ("dataset", "device_kind", "profile_digest", "faithful", "settled")
     )
-    nothing["timeline"] = ""
+    nothing |= {"timeline": "", "epochs_s": ""}
     if document is None:
         result = nothing | {"status": "missing", "reason": "not measured yet"}
     elif document["status"] == "failed":
@@ -80,6 +81,7 @@ def row(cell: Cell, document: Mapping[str, Any] | None) -> dict[str, Any]:
         result = nothing | dict(zip(("status", "reason"), limited, strict=True))
     else:
         result = nothing | _measured(cell, document)
+    result["session"] = (document or {}).get("session", math.nan)
     return _declared(cell) | result
 
 
@@ -119,6 +121,7 @@ def _measured(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
         "samples": document["workload"]["samples"],
         "parameters": document["workload"]["parameters"],
         "device_kind": document["profile"]["kind"],
+        "profile_digest": document["profile"]["digest"],
         "changes_missed": missed(document),
         "timeline": timeline(cell, document),
         "overrun_share": overrun_share(document),
@@ -128,7 +131,7 @@ def _measured(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _times(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Epoch with its interval over repetitions, and the mean step with its parts."""
+    """Epoch with its interval over repetitions, each repetition's as JSON, and the mean step with its parts."""
     repetitions = document["repetitions"]
     step_s = [repetition["step_s"] for repetition in repetitions]
     in_epoch = steps_per_epoch(document["workload"]["samples"], cell.network.workers, cell.batch_size)
@@ -140,6 +143,7 @@ def _times(cell: Cell, document: Mapping[str, Any]) -> dict[str, Any]:
         "steps_per_epoch": in_epoch,
         "epoch_s": sum(epochs_s) / len(epochs_s),
         "epoch_ci95_s": half_interval(epochs_s),
+        "epochs_s": json.dumps(epochs_s),
         **parts,
     }
 
@@ -161,14 +165,14 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def export(frame: pd.DataFrame, kind: str) -> bytes:
-    """The table as a file of one of `FORMATS`; as markdown, without the timelines."""
+    """The table as a file of one of `FORMATS`; as markdown, without the lists."""
     if kind not in FORMATS:
         raise UserError(f"format is {kind!r}, must be one of {', '.join(FORMATS)}")
     if kind == "parquet":
         content = io.BytesIO()
         frame.to_parquet(content, index=False)
         return content.getvalue()
-    text = frame.to_csv(index=False) if kind == "csv" else _markdown(frame.drop(columns="timeline", errors="ignore"))
+    text = frame.to_csv(index=False) if kind == "csv" else _markdown(frame.drop(columns=list(_LISTS), errors="ignore"))
     return text.encode()
 
 

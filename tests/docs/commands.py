@@ -19,7 +19,9 @@ from tests.docs.pages import ROOT, Fence
 
 _SEPARATORS: Final = frozenset({"|", "||", "&&", ";", "&"})
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*")
-_ORDINARY: Final = frozenset({"cd", "git", "less", "cat", "mkdir", ".", "export", "mpicc", "sudo", "tshark", "exit"})
+_ORDINARY: Final = frozenset(
+    {"cd", "git", "less", "cat", "mkdir", ".", "export", "mpicc", "sudo", "tshark", "exit", "echo", "gh"}
+)
 _FILES: Final = re.compile(r"(?:sweeps|trainings|examples|docs|tests)/[\w./-]*")
 
 

@@ -1,6 +1,15 @@
 import pytest
 
-from reports.quantities import bandwidth_text, latency_text, printable, ratio_text, seconds_text, slug
+from reports.quantities import (
+    TIMES,
+    bandwidth_text,
+    change_text,
+    latency_text,
+    printable,
+    ratio_text,
+    seconds_text,
+    slug,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,3 +35,18 @@ from reports.quantities import bandwidth_text, latency_text, printable, ratio_te
 )
 def test_quantities_are_written_for_people(text, expected):
     assert text == expected
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (1.0, "+0.0 %"),
+        (1.123, "+12.3 %"),
+        (0.96, "-4.0 %"),
+        (2.999, "+199.9 %"),
+        (3.0, f"3.0{TIMES}"),
+        (12.3, f"12{TIMES}"),
+    ],
+)
+def test_changes(ratio: float, text: str) -> None:
+    assert change_text(ratio) == text
