@@ -247,4 +247,4 @@ class Algorithm(ABC):
         return ("descent.velocity", *self.keeps)
 
 
-ALGORITHMS: Registry[type[Algorithm]] = Registry("algorithm", "algorithms")
+ALGORITHMS: Registry[type[Algorithm]] = Registry("algorithm", "algorithms", group="gradwire.algorithms", base=Algorithm)

@@ -115,7 +115,7 @@ class Scratch:
         return vector[:count]
 
 
-CODECS: Registry[type[Codec]] = Registry("codec", "algorithms.codecs")
+CODECS: Registry[type[Codec]] = Registry("codec", "algorithms.codecs", group="gradwire.codecs", base=Codec)
 
 
 def create_codec(name: str, options: Mapping[str, Any] | None = None) -> Codec:

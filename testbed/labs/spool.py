@@ -15,6 +15,8 @@ from typing import Any
 
 from testbed.cell import Cell, Hosting, Network
 
+PYTHON_PATH_FILE = "python-path"  # in the folder: the testbed's own PYTHONPATH, which a guest's kernel does not hand on
+
 
 @dataclass(frozen=True)
 class Task:

@@ -78,6 +78,10 @@ def measure_profile(
     _make_room(path.parent)
     if batch_size < 4 or steps < 4:
         raise UserError(f"batch_size and steps must be at least 4, got {batch_size} and {steps}")
+    try:
+        codecs = priced_codecs()
+    except ValueError as error:  # of another package
+        raise UserError(str(error)) from None
     with one_thread():
         made = [create(each) if isinstance(each, str) else each for each in workloads]
         size = max(workload.parameters for workload in made)
@@ -88,7 +92,7 @@ def measure_profile(
             description=_describe(where),
             sources={"this-machine": f"measured by `gradwire profile` on {time.strftime('%Y-%m-%d')}"},
             compute={workload.name: _compute(workload, batch_size, steps, where, say) for workload in made},
-            codecs={name: _codec(name, codec, size, where, say) for name, codec in priced_codecs().items()},
+            codecs={name: _codec(name, codec, size, where, say) for name, codec in codecs.items()},
             **_vector_work(size, where, say),
         )
     return _write(profile, path)

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import psutil
 
+from algorithms import extensions
+
 _DISTRIBUTIONS: Final = ("gradwire", "torch", "numpy", "mpich", "mpi4py", "mininet", "pyroute2")
 _GIT_TIMEOUT_S: Final = 10.0
 
@@ -37,7 +39,7 @@ def _versions() -> dict[str, str | None]:
             found[distribution] = importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
             found[distribution] = None  # the host lab's containers may lack some
-    return found
+    return found | extensions.packages()
 
 
 def _machine() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.cell import Cell
 from testbed.errors import UserError
-from testbed.specification import catalogue, combinations
+from testbed.specification import catalogue, combinations, extensions
 from testbed.specification.expansion import expand
 from testbed.specification.reading import SWEEP, parse, read_text
 from testbed.specification.rules import broken, warnings
@@ -47,6 +47,7 @@ def load_plan(
         sweep = sweep.in_lab(lab)
     if containers is not None:
         sweep = sweep.in_containers(containers)
+    extensions.require_unambiguous()
     expansion = expand(sweep, lab_when_auto, source)
     completed = [_checked(cell, complete, source) for cell in expansion.cells]
     cells = list({cell.id: cell for cell in completed}.values())

@@ -16,6 +16,7 @@ from algorithms import registry, theory
 from algorithms.codecs.codec import create_codec
 from testbed.errors import UserError
 from testbed.labs.registry import auto
+from testbed.specification import extensions
 from testbed.specification.reading import parse, read_text
 from testbed.specification.rules import warnings
 from testbed.training.models import (
@@ -56,6 +57,7 @@ def load_training(path: Path, lab_when_auto: Callable[[], str] = lambda: auto()[
     source = str(path)
     text = read_text(path, TRAINING)
     file = parse(text, source, TRAINING)
+    extensions.require_unambiguous()
     try:
         points = list(_points(file, source))
         trials = list({trial.id: trial for point in points for trial in _trials(point, lab_when_auto)}.values())

@@ -220,7 +220,9 @@ def _on(device: torch.device, batch: Batch) -> Batch:
     return tuple(part.to(device) for part in batch)
 
 
-registry: Registry[type[Workload]] = Registry("workload", "testbed.workloads")
+registry: Registry[type[Workload]] = Registry(
+    "workload", "testbed.workloads", group="gradwire.workloads", base=Workload
+)
 
 
 def names() -> tuple[str, ...]:

@@ -29,6 +29,22 @@ def test_every_block_says_its_language(fence: Fence) -> None:
     assert directive or fence.language in LANGUAGES, f"{fence}: write one of {', '.join(sorted(LANGUAGES))} behind ```"
 
 
+@pytest.mark.parametrize("fence", [f for f in fences() if f.before.startswith("<!-- file: ")], ids=str)
+def test_a_block_that_is_a_file_is_that_file(fence: Fence) -> None:
+    name = fence.before.removeprefix("<!-- file: ").removesuffix("-->\n").removesuffix("-->").strip()
+    assert fence.text == (ROOT / name).read_text(), f"{fence}: copy {name} anew"
+
+
+@pytest.mark.parametrize("fence", fences("python"), ids=str)
+def test_every_python_block_is_a_file_or_names_its_test(fence: Fence) -> None:
+    compile(fence.text, str(fence), "exec")
+    kind, _, rest = fence.before.removeprefix("<!-- ").partition(": ")
+    name = rest.partition("-->")[0].strip()
+    assert kind in ("file", "test"), f"{fence}: write <!-- file: … --> or <!-- test: tests/… --> before it"
+    if kind == "test":
+        assert fence.page.name in (ROOT / name).read_text(), f"{fence}: {name} does not read {fence.page.name}"
+
+
 @pytest.mark.parametrize("fence", fences("sh"), ids=str)
 def test_every_command_exists_as_it_is_written(fence: Fence) -> None:
     commands = list(commands_of(fence))

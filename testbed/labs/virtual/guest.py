@@ -17,6 +17,7 @@ from pathlib import Path
 from testbed.cache import cache_folder
 from testbed.clean import LANE_ARGUMENT
 from testbed.errors import UserError
+from testbed.labs.spool import PYTHON_PATH_FILE
 from testbed.labs.station_process import StationProcess
 
 MEMORY_BASE_BYTES = 1536 << 20  # kernel, session and fork server with torch
@@ -83,6 +84,12 @@ def command_line(files: GuestFiles, *, lane: int, run_id: str, memory: int) -> l
         str(files.native),
         str(cache_folder()),
     ]
+
+
+def leave_python_path(spool: Path) -> None:
+    """Tell guests where else this process looks for packages: algorithms, codecs and workloads may lie there."""
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    (spool / PYTHON_PATH_FILE).write_text(os.pathsep.join(str(Path(entry).absolute()) for entry in entries))
 
 
 class Guest(StationProcess):

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from testbed.cache import CACHE_VARIABLE
-from testbed.labs.spool import Spool
+from testbed.labs.spool import PYTHON_PATH_FILE, Spool
 
 MOUNTS = (
     ("proc", "/proc"),
@@ -59,6 +59,14 @@ def _prepare_system(native: str, cache: str) -> None:
     os.chdir(WORKING_FOLDER)
 
 
+def _follow_python_path(spool: Path) -> None:
+    """Look for packages where the testbed does, here and in the workers."""
+    file = spool / PYTHON_PATH_FILE
+    if file.is_file() and (path := file.read_text()):
+        os.environ["PYTHONPATH"] = path
+        sys.path[1:1] = path.split(os.pathsep)  # behind the folder that the module was started in, as Python has it
+
+
 def _work(spool: Spool, lane: int, native: Path) -> None:
     # Here, because pyroute2 reads /proc when it is imported.
     from shaping.plan import SUPER_PACKET_S
@@ -78,6 +86,7 @@ def main() -> None:
     spool, lane, native, cache = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
     try:
         _prepare_system(str(native), cache)
+        _follow_python_path(spool)
         _work(Spool(spool), lane, native)
     except BaseException:
         traceback.print_exc()

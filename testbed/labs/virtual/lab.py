@@ -12,7 +12,7 @@ from testbed.cell import Cell
 from testbed.labs import captures, native, recordings
 from testbed.labs.lane import Report, StartStation, run_cells
 from testbed.labs.virtual import kernel
-from testbed.labs.virtual.guest import Guest, GuestFiles, memory_bytes
+from testbed.labs.virtual.guest import Guest, GuestFiles, leave_python_path, memory_bytes
 
 
 class VirtualLab:
@@ -54,6 +54,7 @@ class VirtualLab:
         memory = max(map(self.lane_bytes, cells))
 
         def start_in(spool: Path) -> StartStation:
+            leave_python_path(spool)
             files = GuestFiles(kernel=linux, native=helpers, spool=spool)
             return lambda lane: Guest(files, lane=lane, run_id=clean.run_id_of(spool), memory=memory)
 
