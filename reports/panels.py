@@ -119,10 +119,10 @@ def draw(
     longest = max((len(_label(c)) for c in curves), default=0)
     right_in = 0.35 + INCHES_PER_CHARACTER * longest
     figure, axes = canvas.grid(len(panels), title=title, note="; ".join([note, *marks]) + ".", right_in=right_in)
-    limits = _limits(panels, reference)
+    limits = common_limits(panels, reference)
     for ax, panel in zip(axes, panels, strict=True):
         ax.set_title(panel.title)
-        _scales(ax, panel.axis, limits, y_text)
+        scales(ax, panel.axis, limits, y_text)
         ax.set_xlabel(panel.axis.label)
         ax.set_ylabel(y_label)
         if reference is not None:
@@ -200,7 +200,10 @@ def _label(curve: Curve) -> str:
     return f"{curve.label}: failed" if nothing else curve.label
 
 
-def _scales(ax: Axes, axis: Axis, limits: tuple[float, float], y_text: Callable[[float], str]) -> None:
+def scales(
+    ax: Axes, axis: Axis, limits: tuple[float, float], y_text: Callable[[float], str], gap: float = 0.075
+) -> None:
+    """Logarithmic axes with ticks where the axis has values; `gap` is the least of two ticks, as a share of x."""
     ax.set_xscale("log")
     ax.set_yscale("log")
     places = axis.places(axis.values)
@@ -208,7 +211,7 @@ def _scales(ax: Axes, axis: Axis, limits: tuple[float, float], y_text: Callable[
     ends = (min(places) / pad, max(places) * pad)
     ax.set_xlim(*(reversed(ends) if axis.falling else ends))
     ax.set_ylim(*limits)
-    shown = _apart(places, 0.075 * math.log(ends[1] / ends[0]))
+    shown = _apart(places, gap * math.log(ends[1] / ends[0]))
     ticks(ax.xaxis, [places[i] for i in shown], [axis.text(axis.values[i]) for i in shown])
     marks = levels(*limits)
     ticks(ax.yaxis, marks, [y_text(level) for level in marks])
@@ -250,7 +253,7 @@ def _between(low: float, high: float) -> list[float]:
     return [float(level) for level in found if low <= level <= high]
 
 
-def _limits(panels: Sequence[Panel], reference: float | None) -> tuple[float, float]:
+def common_limits(panels: Sequence[Panel], reference: float | None) -> tuple[float, float]:
     """Common limits of all panels, so that heights compare; room below for the crosses of failed cells."""
     curves = [c for panel in panels for c in panel.curves]
     known = [v.value for c in curves for v in c.values if math.isfinite(v.value) and v.value > 0]

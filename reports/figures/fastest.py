@@ -85,15 +85,15 @@ def _cell(ax: Axes, place: tuple[int, int], won: Winner | None, otherwise: str) 
             **edge,
         )
     )
-    ink = _ink(colour)
+    written = ink(colour)
     if won is None:
-        ax.text(x, y, otherwise, ha="center", va="center", size=7.5, color=ink)
+        ax.text(x, y, otherwise, ha="center", va="center", size=7.5, color=written)
         return
     small = [*_ties(won), *(["unfaithful"] if not won.faithful else [])]
     speedup = "no allreduce" if math.isnan(won.speedup) else ratio_text(won.speedup)
     ax.text(x, y + (0.16 if small else 0), speedup, ha="center", va="center", weight="bold",
-            size=8 if math.isnan(won.speedup) else 10.5, color=ink)  # fmt: skip
-    ax.text(x, y - 0.2, "\n".join(small), ha="center", va="center", size=6.5, color=ink)
+            size=8 if math.isnan(won.speedup) else 10.5, color=written)  # fmt: skip
+    ax.text(x, y - 0.2, "\n".join(small), ha="center", va="center", size=6.5, color=written)
 
 
 def _ties(won: Winner) -> list[str]:
@@ -109,7 +109,7 @@ def _without_winner(view: View, network: Network) -> str:
     return "failed" if any(view.point(s, network) for s in view.systems) else ""
 
 
-def _ink(colour: str) -> str:
+def ink(colour: str) -> str:
     """Black or white, whichever reads on the colour (relative luminance of WCAG 2)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

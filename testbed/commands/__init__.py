@@ -3,7 +3,7 @@
 `gradwire --help` then answers at once, and lists them in the order of `COMMANDS`.
 """
 
-from testbed.commands import comparing, machine, measuring, results
+from testbed.commands import comparing, machine, measuring, papers, results
 
 COMMANDS = (
     measuring.sweep,
@@ -11,6 +11,7 @@ COMMANDS = (
     measuring.figures,
     results.report,
     comparing.compare,
+    papers.figure,
     results.table,
     results.trace,
     machine.doctor,
