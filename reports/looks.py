@@ -103,6 +103,13 @@ def shade(colour: str, place: int) -> str:
     return "#" + "".join(f"{round(part + (end - part) * share):02x}" for part in parts)
 
 
+def luminance(colour: str) -> float:
+    """How light a colour `#rrggbb` is, from 0 (black) to 1 (white): the relative luminance of WCAG 2."""
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def _fallback(algorithm: str, codec: str, options: Mapping[str, str]) -> Look:
     """By spelling, the same in every process."""
     variant = " ".join(f"{key}={value}" for key, value in sorted(options.items()))

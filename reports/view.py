@@ -88,6 +88,7 @@ class Point:
     faithful: bool
     reason: str = ""
     timelines: tuple[Timeline, ...] = ()  # of its seeds that have a schedule
+    rows: tuple[Row, ...] = ()  # its cells, a seed each
 
     @property
     def failed(self) -> bool:
@@ -230,6 +231,7 @@ def _point(rows: Sequence[Row]) -> Point:
         faithful=all(row["faithful"] == 1 for row in measured),
         reason="; ".join(_texts(measured or rows, "reason")) or ("" if measured else "failed"),
         timelines=tuple(read(row["timeline"]) for row in measured if row.get("timeline")),
+        rows=tuple(rows),
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports import canvas
+from reports.counting import summary
 from reports.figures import FigureKind, figure_kinds
 from reports.pages import Content, PageKind, page_kinds
 from reports.provenance import Shown, line, page_line, run_name
@@ -118,24 +119,11 @@ def _index(
         "index.html.j2",
         "index",
         title=f"Run {run_name(output.provenance)}",
-        summary=_summary(table),
+        summary=summary(table),
         pages=[{"name": k.name, "title": k.title, "source": k.source, "summary": c.summary} for k, c in built],
         sections=[section for section in sections if section.images],
         troubles=[row for view in found for row in _troubles(view)],
     )
-
-
-def _summary(table: pd.DataFrame) -> str:
-    """How many cells there are, and in what state."""
-    if table.empty:
-        return "The run has no cells yet: there is nothing to draw."
-    measured = table[table["status"] == "ok"]
-    unfaithful = sum(value != 1 for value in measured["faithful"])
-    unsettled = sum(value == 0 for value in measured["settled"]) if "settled" in measured else 0
-    counts = f"{len(table)} cells: {len(measured)} measured, of which {unfaithful} unfaithful and {unsettled} unsettled"
-    missing = int((table["status"] == "missing").sum())
-    rest = f"{len(table) - len(measured) - missing} failed, {missing} not measured yet"
-    return f"{counts}; {rest}{'; there is nothing to draw' if measured.empty else ''}."
 
 
 def _troubles(view: View) -> Iterator[tuple[str, ...]]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from testbed.results.run_folder import RunFolder
 
 
-def remake_figures(folder: Path) -> Path:
-    """Make a run's table, figures and pages again; the index, or the figures' folder where there is none.
+def remake_figures(folder: Path) -> tuple[Path, Path | None]:
+    """Make a run's table, report, figures and pages again.
 
-    UserError for a folder that is no run's.
+    The paths of the index (the figures' folder where there is none) and of the report (None of a training). UserError
+    for a folder that is no run's.
     """
     if not _is_training(folder):
         return _remake_sweep(RunFolder.existing(folder))
@@ -19,15 +20,15 @@ def remake_figures(folder: Path) -> Path:
 
     training = TrainingFolder(folder)
     with training.locked():
-        return make_figures(training)[0]
+        return make_figures(training)[0], None
 
 
-def _remake_sweep(run: RunFolder) -> Path:
+def _remake_sweep(run: RunFolder) -> tuple[Path, Path | None]:
     from testbed.sweep import make_figures
 
     with run.locked():
         pages = make_figures(run)
-    return pages[0] if pages else run.figures_path
+    return (pages[0] if pages else run.figures_path), run.report_path
 
 
 def export_table(folder: Path, kind: str) -> bytes:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -22,6 +22,9 @@ from testbed.specification import Plan, load_plan, select
 from testbed.specification.catalogue import Catalogue, installed
 from testbed.specification.delays import link_delay_s
 from testbed.specification.wording import describe, describe_delays
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 _SHOWN_OF_A_REASON: Final = 3  # cells named in the summary; all of them are in failed/
@@ -65,12 +68,13 @@ def run_sweep(request: Request, labs: Labs, console: Console, complete: Catalogu
         _say_cut_short(to_do, outcome, say)
         pages = make_figures(run)
     say(f"{tally}; {outcome.rates()}")
+    say(f"report: {run.report_path}")
     say(f"figures: {pages[0] if pages else run.figures_path}")
     return SOME_FAILED if outcome.failures or left else DONE
 
 
 def make_figures(run: RunFolder) -> list[Path]:
-    """Write a run's table and, from it, its figures and pages; their paths, the index first.
+    """Write a run's table and, from it, its figures, pages and report; the paths of figures and pages, the index first.
 
     LabError where the disk does not take them.
     """
@@ -79,10 +83,24 @@ def make_figures(run: RunFolder) -> list[Path]:
 
     frame = table(run)
     write_parquet(frame, run.table_path)
+    write_report(run, frame)
     try:
         return reports.write(frame, _provenance(run), run.figures_path)
     except OSError as error:
         raise atomic.not_written(Path(error.filename or run.figures_path), error) from error
+
+
+def write_report(run: RunFolder, frame: pd.DataFrame) -> None:
+    """Write report.html of a run and its table, whole or not at all. LabError where the disk does not take it."""
+    atomic.write_bytes(run.report_path, report_text(run, frame).encode())
+
+
+def report_text(run: RunFolder, frame: pd.DataFrame, live: bool = False) -> str:
+    """The report of a run and its table; a `live` one asks its server for what is new."""
+    from reports.explorer import report_page
+
+    cells = {cell.id: cell for cell in run.declared()}
+    return report_page(frame, _provenance(run), lambda cell: run.trace(cells[cell]), live)
 
 
 def _plan(request: Request, labs: Labs, complete: Catalogue, say: Say) -> Plan:

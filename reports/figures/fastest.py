@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from reports import canvas
 from reports.figures import FigureKind
+from reports.looks import luminance
 from reports.measures import both_faithful
 from reports.quantities import bandwidth_text, latency_text, ratio_text
 from reports.systems import System
@@ -85,15 +85,15 @@ def _cell(ax: Axes, place: tuple[int, int], won: Winner | None, otherwise: str) 
             **edge,
         )
     )
-    written = ink(colour)
+    text_colour = ink(colour)
     if won is None:
-        ax.text(x, y, otherwise, ha="center", va="center", size=7.5, color=written)
+        ax.text(x, y, otherwise, ha="center", va="center", size=7.5, color=text_colour)
         return
     small = [*_ties(won), *(["unfaithful"] if not won.faithful else [])]
     speedup = "no allreduce" if math.isnan(won.speedup) else ratio_text(won.speedup)
     ax.text(x, y + (0.16 if small else 0), speedup, ha="center", va="center", weight="bold",
-            size=8 if math.isnan(won.speedup) else 10.5, color=written)  # fmt: skip
-    ax.text(x, y - 0.2, "\n".join(small), ha="center", va="center", size=6.5, color=written)
+            size=8 if math.isnan(won.speedup) else 10.5, color=text_colour)  # fmt: skip
+    ax.text(x, y - 0.2, "\n".join(small), ha="center", va="center", size=6.5, color=text_colour)
 
 
 def _ties(won: Winner) -> list[str]:
@@ -110,10 +110,8 @@ def _without_winner(view: View, network: Network) -> str:
 
 
 def ink(colour: str) -> str:
-    """Black or white, whichever reads on the colour (relative luminance of WCAG 2)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "black" if luminance > 0.179 else "white"
+    """Black or white, whichever reads on the colour."""
+    return "black" if luminance(colour) > 0.179 else "white"
 
 
 def _legend(ax: Axes, systems: Sequence[System]) -> None:

@@ -14,7 +14,9 @@ from testbed.errors import UserError
 @click.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
 def report(folder: Path) -> None:
-    """Make the figures of a run again, or of a training.
+    """Make the report of a run again, with its table and figures, or the figures of a training.
+
+    DIR/report.html is one file that needs no network: the run's answers, and every view of its cells.
 
     \b
     Example:
@@ -22,7 +24,10 @@ def report(folder: Path) -> None:
     """
     from testbed.remaking import remake_figures
 
-    click.echo(f"figures: {remake_figures(folder)}")
+    figures, page = remake_figures(folder)
+    if page is not None:
+        click.echo(f"report: {page}")
+    click.echo(f"figures: {figures}")
 
 
 @click.command()

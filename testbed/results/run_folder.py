@@ -7,7 +7,7 @@ cells/ID.json        one per finished cell
 failed/ID.json       one per cell without a result, with the reason
 traces/ID.json.gz    one per finished cell: what its workers did in the last steps
 captures/ID/         packet captures of a finished cell that asked for them, one a link
-table.parquet        one row per declared cell; figures/ is made from it
+table.parquet        one row per declared cell; figures/ and report.html are made from it
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class RunFolder:
         self.path = path
         self.table_path = path / "table.parquet"
         self.figures_path = path / "figures"
+        self.report_path = path / "report.html"
         self._cells = path / "cells"
         self._failed = path / "failed"
         self._traces = path / "traces"

@@ -92,7 +92,8 @@ def test_table_and_report_of_a_run(run: Path) -> None:
     (run / "table.parquet").unlink()
     report = CliRunner().invoke(cli, ["report", str(run)])
     assert report.exit_code == 0 and (run / "table.parquet").is_file()
-    assert Path(report.stdout.removeprefix("figures: ").strip()).is_file()
+    page, figures = (Path(line.partition(": ")[2]) for line in report.stdout.splitlines())
+    assert page == run / "report.html" and page.is_file() and figures.is_file()
 
 
 def test_a_cell_without_a_trace_is_said(run: Path) -> None:

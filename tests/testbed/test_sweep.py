@@ -69,6 +69,7 @@ def test_measures_all_and_leaves_table_and_figures(drawing_sweep: Sweeper, scrip
     assert "each link of a star delays 0.25 ms for 1 ms" in sweep.said
     index = Path(sweep.said.rpartition("figures: ")[2].strip())
     assert index.is_file() and index.is_relative_to(sweep.folder)
+    assert f"report: {sweep.folder / 'report.html'}" in sweep.said and (sweep.folder / "report.html").is_file()
     provenance = RunFolder(sweep.folder).provenance()
     assert provenance["labs"]["virtual"] == {"kernel": "6.12 um"} and provenance["name"] == "trial"
 

@@ -1,0 +1,77 @@
+// What is chosen: kept in the page's address, so that every view has a link and the back button works.
+"use strict";
+window.gradwire = {};
+
+gradwire.data = JSON.parse(document.getElementById("data").textContent);
+
+/** The choices that the address names; unknown keys are left aside. */
+gradwire.asked = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+
+/**
+ * What is shown, of what is asked for: {view, along, bandwidth, latency, system, messages}.
+ * `changed` is the choice that was made last, which counts more than the others.
+ */
+gradwire.resolve = (asked, changed) => {
+  const { views, choices } = gradwire.data;
+  const messages = [];
+  const names = choices.map((choice) => choice.name);
+  for (const name of names) {
+    const values = new Set(views.map((view) => view.setting[name]));
+    if (asked[name] !== undefined && !values.has(asked[name])) {
+      messages.push(`This run has no ${label(name)} “${asked[name]}”.`);
+      delete asked[name];
+    }
+  }
+  const agreement = (view) => names.reduce(
+    (sum, name) => sum + (view.setting[name] === asked[name] ? (name === changed ? names.length : 1) : 0), 0);
+  const view = views.reduce((best, one) => (agreement(one) > agreement(best) ? one : best), views[0]);
+  const lacking = names.filter((name) => asked[name] !== undefined && asked[name] !== view.setting[name]);
+  if (lacking.length) {
+    const words = lacking.map((name) => `${label(name)} ${asked[name]}`).join(", ");
+    messages.push(`The run has no cells with all of these choices; shown is ${view.name}, not ${words}.`);
+  }
+  const chosen = { view, messages, along: one(["bandwidth", "latency"], asked.along, "axis", messages) };
+  if (asked.along === undefined && view.axes.bandwidth.values.length < 2 && view.axes.latency.values.length > 1) {
+    chosen.along = "latency";
+  }
+  for (const axis of ["bandwidth", "latency"]) {
+    const texts = view.axes[axis].values.map((value) => value.text);
+    chosen[axis] = one(texts, asked[axis], axis, messages);
+  }
+  const labels = view.systems.map((number) => gradwire.data.systems[number].label);
+  chosen.system = one(labels, asked.system, "system", messages);
+  return chosen;
+};
+
+function one(values, asked, what, messages) {
+  if (asked === undefined || values.includes(asked)) return asked ?? values[0];
+  messages.push(`These cells have no ${what} “${asked}”; shown is ${values[0]}.`);
+  return values[0];
+}
+
+function label(name) {
+  return gradwire.data.choices.find((choice) => choice.name === name).label;
+}
+
+/** The address of what is shown. */
+gradwire.address = (chosen) => {
+  const words = { ...chosen.view.setting, along: chosen.along, bandwidth: chosen.bandwidth, latency: chosen.latency };
+  return "#" + new URLSearchParams({ ...words, system: chosen.system });
+};
+
+/** Fill the controls with what there is, and show what is chosen. */
+gradwire.show = (form, chosen) => {
+  const { views, choices, systems } = gradwire.data;
+  for (const { name } of choices) {
+    fill(form.elements[name], [...new Set(views.map((view) => view.setting[name]))], chosen.view.setting[name]);
+  }
+  form.elements.along.value = chosen.along;
+  for (const axis of ["bandwidth", "latency"]) {
+    fill(form.elements[axis], chosen.view.axes[axis].values.map((value) => value.text), chosen[axis]);
+  }
+  fill(form.elements.system, chosen.view.systems.map((number) => systems[number].label), chosen.system);
+};
+
+function fill(select, values, value) {
+  select.replaceChildren(...values.map((text) => new Option(text, text, false, text === value)));
+}
