@@ -1,4 +1,4 @@
-"""How many cells a run has, and in what state: one sentence for every page."""
+"""How many cells a run has, or trials a training, and in what state: one sentence for every page."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def summary(table: pd.DataFrame) -> str:
         if status in ("failed", "missing") or statuses.get(status, 0)
     ]
     return f"{counts}; {', '.join(others)}{'; there is nothing to draw' if measured.empty else ''}."
+
+
+def trials(table: pd.DataFrame) -> str:
+    """How many trials there are, and in what state."""
+    if table.empty:
+        return "The training has no trials yet: there is nothing to draw."
+    counts = table.groupby("trial")["status"].last().value_counts()
+    states = ("ok", "diverged", "failed", "running", "missing")
+    return f"{counts.sum()} trials: " + ", ".join(f"{counts[s]} {s}" for s in states if s in counts) + "."

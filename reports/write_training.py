@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from reports import canvas, curves, emulated_curves
+from reports.counting import trials
 from reports.emulated import emulated
 from reports.pages import Content, PageKind, page_kinds
 from reports.provenance import run_name
@@ -72,17 +73,8 @@ def _index(
         "index.html.j2",
         "index",
         title=f"Training {run_name(output.provenance)}",
-        summary=_summary(table),
+        summary=trials(table),
         pages=[{"name": k.name, "title": k.title, "source": k.source, "summary": c.summary} for k, c in built],
         sections=[section for section in sections if section.images],
         troubles=[],
     )
-
-
-def _summary(table: pd.DataFrame) -> str:
-    """How many trials there are, and in what state."""
-    if table.empty:
-        return "The training has no trials yet: there is nothing to draw."
-    counts = table.groupby("trial")["status"].last().value_counts()
-    states = ("ok", "diverged", "failed", "running", "missing")
-    return f"{counts.sum()} trials: " + ", ".join(f"{counts[s]} {s}" for s in states if s in counts) + "."

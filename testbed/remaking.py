@@ -7,11 +7,11 @@ from pathlib import Path
 from testbed.results.run_folder import RunFolder
 
 
-def remake_figures(folder: Path) -> tuple[Path, Path | None]:
+def remake_figures(folder: Path) -> tuple[Path, Path]:
     """Make a run's table, report, figures and pages again.
 
-    The paths of the index (the figures' folder where there is none) and of the report (None of a training). UserError
-    for a folder that is no run's.
+    The paths of the index (the figures' folder where there is none) and of the report. UserError for a folder
+    that is no run's.
     """
     if not _is_training(folder):
         return _remake_sweep(RunFolder.existing(folder))
@@ -20,10 +20,10 @@ def remake_figures(folder: Path) -> tuple[Path, Path | None]:
 
     training = TrainingFolder(folder)
     with training.locked():
-        return make_figures(training)[0], None
+        return make_figures(training)[0], training.report_path
 
 
-def _remake_sweep(run: RunFolder) -> tuple[Path, Path | None]:
+def _remake_sweep(run: RunFolder) -> tuple[Path, Path]:
     from testbed.sweep import make_figures
 
     with run.locked():

@@ -26,6 +26,7 @@ SHAPES = {  # Vega's, for the markers of reports.looks
     "p": "arrow", "8": "circle",
 }  # fmt: skip
 CHOICES = ("topology", "workers", "workload", "device")  # which every page offers
+OPTIONS = {"along": "along", "bandwidth": "bandwidth", "latency": "latency", "system": "time line of"}
 DARK = 0.2  # luminance below which a colour is lightened on a dark page
 MOST_TIME_LINES = 1000  # cells whose steps the file has; more would make it too large
 
@@ -39,12 +40,14 @@ def content(table: pd.DataFrame, traces: Traces | None) -> dict[str, Any]:
     shown = traces if len(table) <= MOST_TIME_LINES else None
     return {
         "choices": [{"name": key, "label": key.replace("_", " ")} for key in keys],
-        "systems": [_system(system) for system in systems],
+        "options": [{"name": name, "label": label} for name, label in OPTIONS.items()],
+        "systems": [system_look(system) for system in systems],
         "views": [_view(view, list(keys), numbers, shown) for view in found],
     }
 
 
-def _system(system: System) -> dict[str, Any]:
+def system_look(system: System) -> dict[str, Any]:
+    """How a system is called and drawn, on a light and on a dark page."""
     look = system.look
     return {
         "label": system.label,
@@ -75,6 +78,7 @@ def _view(view: View, keys: Sequence[str], numbers: Mapping[System, int], traces
         "band": band_note(view),
         "baseline": numbers.get(view.baseline) if view.baseline else None,
         "systems": [numbers[system] for system in view.systems],
+        "options": _options(view),
         "axes": {
             "bandwidth": _axis(Axis(label=BANDWIDTH, values=view.bandwidths, text=bandwidth_text)),
             "latency": _axis(Axis(label=LATENCY, values=view.latencies, text=latency_text)),
@@ -85,6 +89,17 @@ def _view(view: View, keys: Sequence[str], numbers: Mapping[System, int], traces
             for network, point in sorted(view.points[system].items())
         ],
         "winners": [one for network in networks if (one := _winner(view, network, numbers))],
+    }
+
+
+def _options(view: View) -> dict[str, list[str]]:
+    """What is chosen within a view, the first where nothing is: of two axes the one with more than one value."""
+    alone = len(view.bandwidths) < 2 <= len(view.latencies)
+    return {
+        "along": ["latency", "bandwidth"] if alone else ["bandwidth", "latency"],
+        "bandwidth": [bandwidth_text(bandwidth) for bandwidth in view.bandwidths],
+        "latency": [latency_text(latency) for latency in view.latencies],
+        "system": [system.label for system in view.systems],
     }
 
 
@@ -117,10 +132,10 @@ def _point(view: View, system: System, network: Network, point: Point, traces: T
     return {
         "bandwidth": network[0],
         "latency": network[1],
-        "epoch": _interval(point.epoch_s),
-        "speedup": _interval(speedup),
-        "parts": {part: _number(point.parts_s[part]) for part in PARTS},
-        "bytes": _number(point.declared_bytes_per_step),
+        "epoch": interval(point.epoch_s),
+        "speedup": interval(speedup),
+        "parts": {part: number(point.parts_s[part]) for part in PARTS},
+        "bytes": number(point.declared_bytes_per_step),
         "state": state,
         "speedup_faithful": both_faithful(view, system, network),
         "time_line": last_step(trace) if trace else [],
@@ -186,11 +201,12 @@ def _spread(interval: Interval, text: Callable[[float], str]) -> str:
     return f"{text(interval.value)} ({text(interval.low)} to {text(interval.high)})"
 
 
-def _interval(interval: Interval) -> list[float] | None:
-    values = [_number(value) for value in (interval.value, interval.low, interval.high)]
+def interval(of: Interval) -> list[float] | None:
+    """Value, low and high end; None where there is none."""
+    values = [number(value) for value in (of.value, of.low, of.high)]
     return None if None in values else [value for value in values if value is not None]
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """Six digits; None where there is none, as JSON has no nan."""
     return float(f"{value:.6g}") if math.isfinite(value) else None

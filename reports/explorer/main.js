@@ -5,7 +5,7 @@ const form = document.getElementById("controls");
 const page = document.documentElement;
 let changed = null; // the choice made last
 let drawing = 0;
-let shown = []; // points of the table
+let shown = null; // what the charts and the table have
 
 gradwire.isDark = () => page.dataset.theme === "dark" ||
   (page.dataset.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
@@ -25,28 +25,9 @@ gradwire.draw = async () => {
   say(document.getElementById("message"), chosen.messages.join(" "));
   say(document.getElementById("origin"), chosen.view.origin.join("; ") + ".");
   document.getElementById("answers").replaceChildren(...chosen.view.answers.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  const at = (axis, text) => chosen.view.axes[axis].values.find((value) => value.text === text).value;
-  const [bandwidth, latency] = [at("bandwidth", chosen.bandwidth), at("latency", chosen.latency)];
-  const { points } = chosen.view;
-  shown = points.filter((point) => (chosen.along === "bandwidth" ? point.latency === latency : point.bandwidth === bandwidth));
-  const here = points.filter((point) => point.latency === latency && point.bandwidth === bandwidth);
-  gradwire.tabulate(document.getElementById("cells"), shown);
-  const where = chosen.along === "bandwidth" ? `latency ${chosen.latency}` : `bandwidth ${chosen.bandwidth}`;
-  const network = `${chosen.bandwidth}, ${chosen.latency}`;
-  const marks = "Hollow: the network's probe was off, the cell is unfaithful; ✕: no result.";
-  const measured = (of) => of.some((point) => point.epoch !== null);
-  const line = here.find((point) => gradwire.data.systems[point.system].label === chosen.system);
-  const charts = [
-    ["epoch", `At ${where}; ${chosen.view.band}. Lower is faster. ${marks}`, measured(shown) && gradwire.curves(chosen, shown, "epoch")],
-    ["speedup", `At ${where}. Above 1 a system's epoch is shorter than allreduce's. ${marks}`,
-     shown.some((point) => point.speedup !== null) && gradwire.curves(chosen, shown.filter((p) => p.system !== chosen.view.baseline), "speedup")],
-    ["winner", "Colour: the system with the shortest epoch; number: its speed-up over allreduce fp32; “or”: intervals overlap. Click on a network to see it in the other charts.", gradwire.winners(chosen)],
-    ["parts", `At ${network}; waiting for other workers is in communicate.`, measured(here) && gradwire.parts(chosen, here)],
-    ["bytes", `At ${network}. Further left sends less, lower is faster. Losses against bytes are in a training's report.`,
-     here.some((point) => point.epoch !== null && point.bytes) && gradwire.bytes(chosen, here)],
-    ["timeline", `${chosen.system} at ${network}, the last step that was measured.`, line && line.time_line.length && gradwire.timeLine(line)],
-  ];
-  for (const [name, reading, specification] of charts) {
+  shown = gradwire.kinds[gradwire.data.kind](chosen);
+  gradwire.tabulate(document.getElementById("cells"), shown.columns, shown.rows);
+  for (const [name, [reading, specification]] of Object.entries(shown.charts)) {
     if (turn !== drawing) return; // something else was chosen meanwhile
     await draw(name, reading, specification);
   }
@@ -72,7 +53,7 @@ async function draw(name, reading, specification) {
   const embedded = await vegaEmbed(place, specification, { actions: false, renderer: "svg", ast: true, logLevel: 1, tooltip: { theme: "custom" } });
   const svg = place.querySelector("svg");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `${heading}. ${reading} The table of the cells shown has the same numbers.`);
+  svg.setAttribute("aria-label", `${heading}. ${reading} The table below the charts has the same numbers.`);
   gradwire.charts[name] = embedded;
   embedded.view.addEventListener("click", (event, item) => item?.datum && choose(item.datum));
 }
@@ -81,7 +62,7 @@ async function draw(name, reading, specification) {
 function choose(datum) {
   const text = (axis) => datum.text?.[axis] ?? datum[axis];
   const [bandwidth, latency] = [text("bandwidth"), text("latency")];
-  if (typeof bandwidth !== "string" || typeof latency !== "string") return;
+  if (typeof bandwidth !== "string" || typeof latency !== "string") return; // not of a network
   location.hash = gradwire.address({ ...gradwire.chosen, bandwidth, latency });
 }
 
@@ -95,8 +76,8 @@ window.addEventListener("hashchange", () => gradwire.draw());
 
 document.getElementById("download").addEventListener("click", () => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([gradwire.csv(shown)], { type: "text/csv" }));
-  link.download = "cells.csv";
+  link.href = URL.createObjectURL(new Blob([gradwire.csv(shown.numbers)], { type: "text/csv" }));
+  link.download = `${gradwire.data.kind}.csv`;
   link.click();
   URL.revokeObjectURL(link.href);
 });

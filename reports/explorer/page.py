@@ -12,14 +12,25 @@ import jinja2
 import pandas as pd
 import vl_convert
 
-from reports.counting import summary
-from reports.explorer.content import Traces, content
+from reports.counting import summary, trials
+from reports.explorer import content, training_content
+from reports.explorer.content import Traces
 from reports.looks import PARTS
 from reports.provenance import page_line, run_name
 from reports.quantities import printable
 
 NAME = "report.html"
-SCRIPTS = ("state.js", "specifications.js", "tables.js", "main.js")  # in the order in which they are needed
+COMMON = ("state.js", "charts.js", "tables.js")
+SCRIPTS = {"sweep": (*COMMON, "sweep_charts.js", "sweep.js"), "training": (*COMMON, "training.js")}
+SWEEP_CHARTS = (
+    ("epoch", "Epoch time"),
+    ("speedup", "Speed-up over allreduce fp32"),
+    ("winner", "Fastest system"),
+    ("parts", "Where a step's time goes"),
+    ("bytes", "Bytes against time"),
+    ("timeline", "Time line of a step"),
+)
+TRAINING_CHARTS = (("train-loss", "Training loss"), ("held-out-loss", "Held-out loss"), ("metric", "Held-out metric"))
 _HERE = Path(__file__).parent
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
@@ -42,25 +53,38 @@ SLICES = {
 def report_page(
     table: pd.DataFrame, provenance: Mapping[str, Any], traces: Traces | None = None, live: bool = False
 ) -> str:
-    """The page: HTML that needs nothing but itself. Equal input gives equal text.
+    """The page of a sweep: HTML that needs nothing but itself. Equal input gives equal text.
 
     `table` has one row per cell, `provenance` is the run folder's provenance.json, `traces` gives a cell's trace by its
     id. A `live` page asks the server that it came from for what is new. UserError where the table lacks a column.
     """
-    data = content(table, traces) | {"parts": PARTS, "slices": SLICES, "live": live}
+    data = content.content(table, traces) | {"kind": "sweep", "parts": PARTS, "slices": SLICES}
+    title = f"Run {run_name(provenance)}"
+    return _render(data, provenance, title=title, summary=summary(table), charts=SWEEP_CHARTS, live=live)
+
+
+def training_page(table: pd.DataFrame, provenance: Mapping[str, Any]) -> str:
+    """The page of a training, likewise; `table` has one row per epoch of a trial."""
+    data = training_content.content(table) | {"kind": "training"}
+    title = f"Training {run_name(provenance)}"
+    return _render(data, provenance, title=title, summary=trials(table), charts=TRAINING_CHARTS, live=False)
+
+
+def _render(data: Mapping[str, Any], provenance: Mapping[str, Any], *, live: bool, **values: Any) -> str:
+    scripts = [_HERE / name for name in (*SCRIPTS[data["kind"]], "main.js")]
     return _TEMPLATES.get_template("report.html.j2").render(
-        title=f"Run {run_name(provenance)}",
-        summary=summary(table),
         facts=_facts(provenance),
         foot=page_line(provenance),
         systems=data["systems"],
         choices=data["choices"],
+        options=data["options"],
         answers=data["views"][0]["answers"] if data["views"] else [],
         style=(_HERE / "report.css").read_text(encoding="utf-8"),
         library=_library(),
-        scripts=[(_HERE / name).read_text(encoding="utf-8") for name in SCRIPTS],
-        data=embedded(data),
+        scripts=[script.read_text(encoding="utf-8") for script in scripts],
+        data=embedded({**data, "live": live}),
         live=live,
+        **values,
     )
 
 

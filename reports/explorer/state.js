@@ -8,7 +8,7 @@ gradwire.data = JSON.parse(document.getElementById("data").textContent);
 gradwire.asked = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 
 /**
- * What is shown, of what is asked for: {view, along, bandwidth, latency, system, messages}.
+ * What is shown, of what is asked for: {view, messages} and every option of the page.
  * `changed` is the choice that was made last, which counts more than the others.
  */
 gradwire.resolve = (asked, changed) => {
@@ -30,16 +30,10 @@ gradwire.resolve = (asked, changed) => {
     const words = lacking.map((name) => `${label(name)} ${asked[name]}`).join(", ");
     messages.push(`The run has no cells with all of these choices; shown is ${view.name}, not ${words}.`);
   }
-  const chosen = { view, messages, along: one(["bandwidth", "latency"], asked.along, "axis", messages) };
-  if (asked.along === undefined && view.axes.bandwidth.values.length < 2 && view.axes.latency.values.length > 1) {
-    chosen.along = "latency";
+  const chosen = { view, messages };
+  for (const option of gradwire.data.options) {
+    chosen[option.name] = one(view.options[option.name], asked[option.name], option.label, messages);
   }
-  for (const axis of ["bandwidth", "latency"]) {
-    const texts = view.axes[axis].values.map((value) => value.text);
-    chosen[axis] = one(texts, asked[axis], axis, messages);
-  }
-  const labels = view.systems.map((number) => gradwire.data.systems[number].label);
-  chosen.system = one(labels, asked.system, "system", messages);
   return chosen;
 };
 
@@ -55,21 +49,17 @@ function label(name) {
 
 /** The address of what is shown. */
 gradwire.address = (chosen) => {
-  const words = { ...chosen.view.setting, along: chosen.along, bandwidth: chosen.bandwidth, latency: chosen.latency };
-  return "#" + new URLSearchParams({ ...words, system: chosen.system });
+  const options = gradwire.data.options.map(({ name }) => [name, chosen[name]]);
+  return "#" + new URLSearchParams({ ...chosen.view.setting, ...Object.fromEntries(options) });
 };
 
 /** Fill the controls with what there is, and show what is chosen. */
 gradwire.show = (form, chosen) => {
-  const { views, choices, systems } = gradwire.data;
+  const { views, choices, options } = gradwire.data;
   for (const { name } of choices) {
     fill(form.elements[name], [...new Set(views.map((view) => view.setting[name]))], chosen.view.setting[name]);
   }
-  form.elements.along.value = chosen.along;
-  for (const axis of ["bandwidth", "latency"]) {
-    fill(form.elements[axis], chosen.view.axes[axis].values.map((value) => value.text), chosen[axis]);
-  }
-  fill(form.elements.system, chosen.view.systems.map((number) => systems[number].label), chosen.system);
+  for (const { name } of options) fill(form.elements[name], chosen.view.options[name], chosen[name]);
 };
 
 function fill(select, values, value) {

@@ -14,9 +14,9 @@ from testbed.errors import UserError
 @click.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
 def report(folder: Path) -> None:
-    """Make the report of a run again, with its table and figures, or the figures of a training.
+    """Make the report, the table and the figures of a run again, or of a training.
 
-    DIR/report.html is one file that needs no network: the run's answers, and every view of its cells.
+    DIR/report.html is one file that needs no network: the run's answers, and every view of its cells or trials.
 
     \b
     Example:
@@ -25,8 +25,7 @@ def report(folder: Path) -> None:
     from testbed.remaking import remake_figures
 
     figures, page = remake_figures(folder)
-    if page is not None:
-        click.echo(f"report: {page}")
+    click.echo(f"report: {page}")
     click.echo(f"figures: {figures}")
 
 

@@ -42,6 +42,7 @@ class TrainingFolder:
         self.path = path
         self.table_path = path / "table.parquet"
         self.figures_path = path / "figures"
+        self.report_path = path / "report.html"
         self.sessions = Sessions(path / "provenance.json")
         self._records = path / "records"
         self._failed = path / "failed"

@@ -77,6 +77,7 @@ def run_training(request: Request, console: Console, labs: Labs = registry) -> i
         return INTERRUPTED
     counts = [f"{sum(found == status for found in statuses.values())} {status}" for status in (OK, DIVERGED, FAILED)]
     say(f"{', '.join(counts)} of {len(plan.trials)} trials; table: {folder.table_path}")
+    say(f"report: {folder.report_path}")
     say(f"figures: {pages[0]}")
     return SOME_FAILED if failed else DONE
 
@@ -148,17 +149,20 @@ def _join(times: EpochTimes, trials: Sequence[Trial], folder: TrainingFolder, sa
 
 
 def make_figures(folder: TrainingFolder) -> list[Path]:
-    """Write a training's table and, from it, its figures and pages; their paths, the index first.
+    """Write a training's table and, from it, its figures, pages and report.
 
-    LabError where the disk does not take them.
+    The paths of figures and pages, the index first. LabError where the disk does not take them.
     """
     import reports  # with matplotlib and pandas, which only this needs
+    from reports.explorer import training_page
     from testbed.results.table import write_parquet
 
     frame = table(folder)
     write_parquet(frame, folder.table_path)
+    facts = folder.sessions.read() or {"name": folder.path.name}
+    atomic.write_bytes(folder.report_path, training_page(frame, facts).encode())
     try:
-        return reports.write_training(frame, folder.sessions.read() or {"name": folder.path.name}, folder.figures_path)
+        return reports.write_training(frame, facts, folder.figures_path)
     except OSError as error:
         raise atomic.not_written(Path(error.filename or folder.figures_path), error) from error
 

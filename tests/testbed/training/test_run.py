@@ -50,6 +50,8 @@ def test_a_training_ends_with_figures_and_report_makes_them_again(train) -> None
     assert train(tiny("algorithm: allreduce\nepochs: 2\nseeds: [1, 2]\n")) == 0
     figures = train.folder / "figures"
     assert f"figures: {figures / 'index.html'}" in train.said
+    report = train.folder / "report.html"
+    assert f"report: {report}" in train.said and b"2 trials: 2 ok." in report.read_bytes()
     made = {path.name: path.read_bytes() for path in figures.iterdir()}
     assert "epochs-tiny-3-workers.png" in made and b"2 trials: 2 ok." in made["index.html"]
     shutil.rmtree(figures)

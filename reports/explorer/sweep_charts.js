@@ -1,19 +1,6 @@
-// Vega-Lite specifications of the charts. Colours are the page's own variables, so that a theme is a matter of style.
+// The charts of a sweep.
 "use strict";
 
-const SECONDS = "datum.value >= 100 ? format(datum.value, ',.0f') + ' s' : format(datum.value, '.3~r') + ' s'";
-const RATIO = "format(datum.value, '.3~r') + '\\u00d7'";
-const CONFIG = {
-  aria: false, background: "transparent", font: "system-ui, 'Liberation Sans', Arial, sans-serif",
-  view: { stroke: "var(--line)" },
-  axis: { labelColor: "var(--text)", titleColor: "var(--text)", gridColor: "var(--line)", domainColor: "var(--quiet)",
-          tickColor: "var(--quiet)", labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal", gridOpacity: 0.6 },
-  legend: { labelColor: "var(--text)", titleColor: "var(--text)", labelFontSize: 11, labelLimit: 260, orient: "bottom",
-            columns: 2, title: null, symbolSize: 70, symbolOpacity: 1 },
-  text: { color: "var(--text)" },
-};
-const HEIGHT = 280;
-const FIT = { type: "fit-x", contains: "padding" }; // of charts whose height is that of their rows
 const KEYS = ["epoch", "speed-up", "sent per step", "probe: latency", "probe: goodput", "state", "cell"];
 
 gradwire.tooltip = [
@@ -28,17 +15,6 @@ gradwire.flat = (view, point) => ({
   ...Object.fromEntries(KEYS.map((key) => [key.replace(/[^a-z]/g, ""), point.text[key]])),
 });
 
-function scales(view) {
-  const systems = view.systems.map((number) => ({ ...gradwire.data.systems[number], number }));
-  const domain = systems.map((system) => system.label);
-  return {
-    color: { field: "name", type: "nominal", scale: { domain, range: systems.map((s) => `var(--s${s.number})`) } },
-    shape: { field: "name", type: "nominal", scale: { domain, range: systems.map((s) => s.shape) } },
-    strokeDash: { field: "name", type: "nominal",
-                  scale: { domain, range: systems.map((s) => (s.dash.length ? s.dash : [1, 0])) } },
-  };
-}
-
 function axisOf(view, along) {
   const { label, values } = view.axes[along];
   const texts = Object.fromEntries(values.map((value) => [value.place, value.text]));
@@ -51,7 +27,7 @@ function axisOf(view, along) {
   };
 }
 
-/** Lines of a quantity (epoch, speedup) against bandwidth or latency, with bands and the marks of what is not as it should be. */
+/** A quantity (epoch, speedup) against bandwidth or latency. */
 gradwire.curves = (chosen, points, quantity) => {
   const { view, along } = chosen;
   const place = Object.fromEntries(view.axes[along].values.map((value) => [value.value, value.place]));
@@ -59,28 +35,11 @@ gradwire.curves = (chosen, points, quantity) => {
   const rows = points.map((point) => ({
     ...gradwire.flat(view, point), place: place[point[along]],
     value: point[quantity]?.[0], low: point[quantity]?.[1], high: point[quantity]?.[2],
-    mark: point.epoch === null ? "none" : faithful(point) ? "faithful" : "unfaithful",
+    mark: point.epoch === null ? "none" : faithful(point) ? "whole" : "hollow",
   }));
-  const { color, shape, strokeDash } = scales(view);
-  const x = axisOf(view, along);
-  const y = { field: "value", type: "quantitative", scale: { type: "log", nice: false, padding: 12 },
-              title: quantity === "epoch" ? "epoch time" : "speed-up",
-              axis: { labelExpr: quantity === "epoch" ? SECONDS : RATIO, tickCount: 6 } };
-  const measured = { filter: "isValid(datum.value)" };
-  const layer = [
-    { transform: [measured], mark: { type: "area", opacity: 0.18 },
-      encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color } },
-    { transform: [measured], mark: { type: "line", strokeWidth: 1.8 }, encoding: { x, y, color, strokeDash } },
-    { transform: [measured, { filter: "datum.mark == 'faithful'" }], mark: { type: "point", filled: true, size: 65, opacity: 1 },
-      encoding: { x, y, color, shape, tooltip: gradwire.tooltip } },
-    { transform: [measured, { filter: "datum.mark == 'unfaithful'" }],
-      mark: { type: "point", filled: false, fill: "var(--page)", size: 65, opacity: 1, strokeWidth: 1.8 },
-      encoding: { x, y, color, shape, tooltip: gradwire.tooltip } },
-    { transform: [{ filter: "datum.mark == 'none'" }], mark: { type: "text", text: "\u2715", fontWeight: "bold", fontSize: 13 },
-      encoding: { x, y: { value: HEIGHT - 10 }, color, tooltip: gradwire.tooltip } },
-  ];
-  if (quantity === "speedup") layer.unshift({ mark: { type: "rule", color: "var(--quiet)" }, encoding: { y: { datum: 1, type: "quantitative" } } });
-  return { data: { values: rows }, width: "container", height: HEIGHT, layer, config: CONFIG };
+  const [title, labelExpr] = quantity === "epoch" ? ["epoch time", SECONDS] : ["speed-up", RATIO];
+  const y = { scale: { type: "log", nice: false, padding: 12 }, title, axis: { labelExpr, tickCount: 6 } };
+  return gradwire.lines({ view, rows, x: axisOf(view, along), y, tooltip: gradwire.tooltip, rule: quantity === "speedup" ? 1 : undefined });
 };
 
 /** The fastest system of every network. */
