@@ -5,12 +5,13 @@ CONTAINERS ?=
 TESTS ?=
 DATA ?=
 FIGURES ?=
+GUIDE ?= runs/default --quality runs/quality
 PYTHON := .venv/bin/python
 GRADWIRE := .venv/bin/gradwire
 BENCH_RUN := build/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data sweep figures test check docs diagram bench fidelity schema clean
+.PHONY: help setup data sweep figures test check docs guide diagram bench fidelity schema clean
 
 help: ## Show this text
 	@echo 'Gradwire: how fast does this algorithm train on that network?'
@@ -43,6 +44,9 @@ docs: setup ## Build the documentation into build/docs (index.html opens from di
 	@$(PYTHON) -m sphinx -W --keep-going -q -d build/docs-trees docs build/docs
 	@echo 'docs: build/docs/index.html'
 
+guide: setup ## Write docs/which-algorithm.md anew from a sweep's run and a training's (GUIDE='runs/default --quality runs/quality')
+	@$(GRADWIRE) guide $(GUIDE) --write docs/which-algorithm.md
+
 diagram: setup ## Draw the diagram of the architecture anew (docs/images/architecture.svg)
 	@$(PYTHON) docs/architecture_diagram.py
 
@@ -54,10 +58,12 @@ bench: setup ## Run the smoke sweep afresh: cells per minute, emulated seconds p
 fidelity: setup ## Compare exchanges on emulated links with the alpha-beta model, term by term
 	@$$(command -v dockerd >/dev/null && echo $(PYTHON) -m containers.own_engine) $(GRADWIRE) fidelity $(if $(LAB),--lab $(LAB)) --write docs/fidelity.md
 
-schema: setup ## Write the sweep file's JSON schema for editors anew (docs/sweep.schema.json)
+schema: setup ## Write the JSON schema and the reference of the files' keys anew (docs/)
 	@mkdir -p build
 	@$(GRADWIRE) schema > build/sweep.schema.json
 	@mv build/sweep.schema.json docs/sweep.schema.json
+	@$(GRADWIRE) schema --write docs/sweep-file.md
+	@$(GRADWIRE) schema --kind training --write docs/training-file.md
 
 clean: ## Remove what killed runs left (guests, spool folders), and what tests and tools left here
 	@if [ -x $(GRADWIRE) ]; then $(GRADWIRE) clean; fi

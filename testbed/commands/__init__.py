@@ -3,7 +3,7 @@
 `gradwire --help` then answers at once, and lists them in the order of `COMMANDS`.
 """
 
-from testbed.commands import comparing, machine, measuring, papers, results
+from testbed.commands import comparing, documents, machine, measuring, papers, results
 
 COMMANDS = (
     measuring.sweep,
@@ -14,6 +14,7 @@ COMMANDS = (
     papers.figure,
     results.table,
     results.trace,
+    documents.guide,
     machine.doctor,
     machine.fidelity,
     machine.profile,

@@ -99,13 +99,33 @@ def clean() -> None:
 
 
 @click.command()
-def schema() -> None:
-    """Print the sweep file's JSON schema.
+@click.option("--kind", type=click.Choice(["sweep", "training"]), default="sweep", show_default=True, help="Of file.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "markdown"]),
+    default="json",
+    show_default=True,
+    help="A JSON schema for editors, or a table of the keys.",
+)
+@click.option(
+    "--write",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the table between the marks of this Markdown page, in place of printing it.",
+)
+def schema(kind: str, form: str, write: Path | None) -> None:
+    """Print what a sweep file, or a training file, may say.
 
     \b
-    Example:
+    Examples:
       gradwire schema > docs/sweep.schema.json
+      gradwire schema --kind training --format markdown
     """
+    from testbed import marked_text
     from testbed.specification.schema import schema_text
 
-    click.echo(schema_text(), nl=False)
+    if write is None:
+        click.echo(schema_text(kind, form), nl=False)
+        return
+    marked_text.replace(write, "keys", schema_text(kind, "markdown"))
+    click.echo(f"keys: {write}")

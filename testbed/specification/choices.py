@@ -50,7 +50,7 @@ class NameAlone:
 class TopologyChoice(Strict):
     """`ring`, or `{name: tree, arity: 4}`."""
 
-    name: str
+    name: str = Field(description="ring, star or tree")
     arity: StrictInt | None = Field(None, description="workers below each leaf switch; trees only")
 
 
@@ -59,7 +59,7 @@ class WithOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str
+    name: str = Field(description="its own options stand beside it")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class WorkloadChoice(WithOptions):
 class PartitionChoice(Strict):
     """`partitioned`, or `{name: dirichlet, alpha: 0.3}`."""
 
-    name: str
+    name: str = Field(description="partitioned, shared, sorted or dirichlet")
     alpha: Positive | None = Field(None, description="of dirichlet: how alike workers are; default: 0.5")
 
 
@@ -88,7 +88,7 @@ Codec = Annotated[CodecChoice, NameAlone()]
 class AlgorithmChoice(WithOptions):
     """`allreduce`, or `{name: dcd-psgd, codec: qsgd}`, whose codec takes the place of the key `codec`."""
 
-    codec: Codec | None = None
+    codec: Codec | None = Field(None, description="in the place of the file's")
 
 
 Topology = Annotated[TopologyChoice, NameAlone()]
@@ -129,10 +129,20 @@ ContainersOrName = Annotated[ContainersChoice, NameAlone("engine")]
 class StepsChoice(Strict):
     """How many steps a cell takes; the measurement contract's minima are refused to be cut."""
 
-    warmup_min: StrictInt = Field(CONTRACT.warmup_min, ge=CONTRACT.warmup_min)
-    warmup_max: StrictInt = Field(CONTRACT.warmup_max, ge=CONTRACT.warmup_min)
-    measured: StrictInt = Field(CONTRACT.measured, ge=CONTRACT.measured)
-    repetitions: StrictInt = Field(CONTRACT.repetitions, ge=CONTRACT.repetitions)
+    warmup_min: StrictInt = Field(
+        CONTRACT.warmup_min, ge=CONTRACT.warmup_min, description="steps before any is measured"
+    )
+    warmup_max: StrictInt = Field(
+        CONTRACT.warmup_max,
+        ge=CONTRACT.warmup_min,
+        description="steps after which measuring begins even where the step time has not settled",
+    )
+    measured: StrictInt = Field(CONTRACT.measured, ge=CONTRACT.measured, description="steps of each repetition")
+    repetitions: StrictInt = Field(
+        CONTRACT.repetitions,
+        ge=CONTRACT.repetitions,
+        description="each with compute times drawn anew; intervals are over them",
+    )
 
     @model_validator(mode="after")
     def _warmup_in_order(self) -> StepsChoice:

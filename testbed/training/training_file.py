@@ -42,7 +42,7 @@ def _positive_or(word: str) -> PlainValidator:
             return value if value == word else float(value)
         raise ValueError(f"{value!r} is neither `{word}` nor a number above 0: write one of them")
 
-    return PlainValidator(check)
+    return PlainValidator(check, json_schema_input_type=float | str)
 
 
 class WarmupChoice(Strict):
@@ -76,8 +76,8 @@ class RateChoice(Strict):
     for_workers: _Count | None = Field(
         None, description="the linear scaling rule: initial is for so many workers, and in proportion for others"
     )
-    warmup: WarmupChoice | None = None
-    drops: DropsChoice | None = None
+    warmup: WarmupChoice | None = Field(None, description="up to the rate, in the first epochs")
+    drops: DropsChoice | None = Field(None, description="after some epochs, for good")
 
     def resolved(self, default: float, workers: int) -> RateSchedule:
         """The schedule for so many workers; `default` is the recipe's rate."""

@@ -22,6 +22,14 @@ def test_the_table_of_figures_has_all_in_their_order() -> None:
     assert [found[1] for line in lines if (found := re.match(r"\| `([^`]+)` \|", line))] == list(BY_NAME)
 
 
+def test_every_figure_can_be_reproduced_by_a_command_that_is_told() -> None:
+    text = (DOCS / "reproducing.md").read_text()
+    asked = {name for line in re.findall(r"^gradwire figures (.+)$", text, re.MULTILINE) for name in line.split()}
+    assert asked == set(BY_NAME)
+    uncut = {path.stem for path in (ROOT / "trainings").glob("*-full.yaml")}
+    assert set(re.findall(r"trainings/([\w-]+-full)\.yaml", text)) == uncut
+
+
 def test_every_algorithm_has_a_page() -> None:
     assert {path.stem for path in (DOCS / "algorithms").glob("*.md")} == set(ALGORITHMS.names())
 
