@@ -51,7 +51,7 @@ def _facts(side: Side) -> dict[str, str]:
     for session in _sessions(side):
         for what, value in _facts_of(session):
             found.setdefault(what, []).append(value)
-    return {what: _distinct(values) for what, values in found.items()}
+    return {what: text for what, values in found.items() if (text := _distinct(values))}  # empty: not recorded
 
 
 def _facts_of(session: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

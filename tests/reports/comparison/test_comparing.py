@@ -143,6 +143,12 @@ def test_another_kernel_or_library_is_warned_of(side: Make) -> None:
     ]  # fmt: skip
 
 
+def test_what_neither_run_recorded_is_no_difference(side: Make) -> None:
+    silent = {"sessions": [{"labs": {"virtual": {}}}]}
+    told = {"sessions": [{"labs": {"virtual": {"mpi": ""}}}]}
+    assert compare(side(provenance=silent), side("runs/b", provenance=told)).warnings == []
+
+
 def test_a_provenance_of_any_shape_is_no_obstacle(side: Make) -> None:
     odd = {"sessions": [{"labs": ["virtual"], "versions": "none"}], "name": "<b>"}
     assert compare(side(provenance=odd), side("runs/b", provenance={})).cells
