@@ -144,8 +144,8 @@ def test_another_kernel_or_library_is_warned_of(side: Make) -> None:
 
 
 def test_what_neither_run_recorded_is_no_difference(side: Make) -> None:
-    silent = {"sessions": [{"labs": {"virtual": {}}}]}
-    told = {"sessions": [{"labs": {"virtual": {"mpi": ""}}}]}
+    silent: dict[str, Any] = {"sessions": [{"labs": {}}]}
+    told = {"sessions": [{"labs": {"host": {"mpi": ""}}}]}
     assert compare(side(provenance=silent), side("runs/b", provenance=told)).warnings == []
 
 
