@@ -11,6 +11,7 @@ const CONFIG = {
   legend: { labelColor: "var(--text)", titleColor: "var(--text)", labelFontSize: 11, labelLimit: 260, orient: "bottom",
             columns: 2, title: null, symbolSize: 70, symbolOpacity: 1 },
   text: { color: "var(--text)" },
+  mark: { aria: false }, // the whole chart is one image, which has a name
 };
 const HEIGHT = 280;
 const FIT = { type: "fit-x", contains: "padding" }; // of charts whose height is that of their rows

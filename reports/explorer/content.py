@@ -53,6 +53,8 @@ def system_look(system: System) -> dict[str, Any]:
         "label": system.label,
         "colour": look.colour,
         "dark": lightened(look.colour),
+        "ink": ink(look.colour),
+        "dark_ink": ink(lightened(look.colour)),
         "shape": SHAPES.get(look.marker, "circle"),
         "dash": list(look.dash),
     }
@@ -168,8 +170,6 @@ def _winner(view: View, network: Network, numbers: Mapping[System, int]) -> dict
         "latency": network[1],
         "system": numbers[won.system],
         "text": "no allreduce" if math.isnan(won.speedup) else ratio_text(won.speedup),
-        "ink": ink(won.system.look.colour),
-        "dark_ink": ink(lightened(won.system.look.colour)),
         "ties": [system.label for system in won.ties],
         "faithful": won.faithful,
     }

@@ -71,7 +71,7 @@ def training_page(table: pd.DataFrame, provenance: Mapping[str, Any]) -> str:
 
 
 def _render(data: Mapping[str, Any], provenance: Mapping[str, Any], *, live: bool, **values: Any) -> str:
-    scripts = [_HERE / name for name in (*SCRIPTS[data["kind"]], "main.js")]
+    scripts = [_HERE / name for name in (*SCRIPTS[data["kind"]], "main.js", *(["live.js"] if live else []))]
     return _TEMPLATES.get_template("report.html.j2").render(
         facts=_facts(provenance),
         foot=page_line(provenance),
@@ -82,7 +82,7 @@ def _render(data: Mapping[str, Any], provenance: Mapping[str, Any], *, live: boo
         style=(_HERE / "report.css").read_text(encoding="utf-8"),
         library=_library(),
         scripts=[script.read_text(encoding="utf-8") for script in scripts],
-        data=embedded({**data, "live": live}),
+        data=embedded(data),
         live=live,
         **values,
     )

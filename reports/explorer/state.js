@@ -63,5 +63,7 @@ gradwire.show = (form, chosen) => {
 };
 
 function fill(select, values, value) {
-  select.replaceChildren(...values.map((text) => new Option(text, text, false, text === value)));
+  const there = [...select.options].map((option) => option.value);
+  if (there.join("\n") !== values.join("\n")) select.replaceChildren(...values.map((text) => new Option(text, text)));
+  select.value = value; // what stays as it is stays open, where somebody is choosing
 }

@@ -50,6 +50,7 @@ gradwire.winners = ({ view }) => {
   const rows = view.winners.map((one) => ({
     ...one, bandwidth: bandwidths[one.bandwidth], latency: latencies[one.latency],
     name: one.system === null ? null : gradwire.data.systems[one.system].label, text: one.text ?? "failed",
+    ink: one.system === null ? "var(--text)" : `var(--i${one.system})`,
     small: one.system === null ? "" : [one.ties.length ? `or ${one.ties.length} more` : "",
                                        one.faithful ? "" : "unfaithful"].filter(Boolean).join("; "),
     ties: one.system === null || !one.ties.length ? "none" : one.ties.join(", "),
@@ -59,8 +60,7 @@ gradwire.winners = ({ view }) => {
   const y = { field: "latency", type: "ordinal", sort: order("latency").reverse(), title: "latency" };
   const tooltip = [{ field: "name", title: "fastest" }, { field: "bandwidth" }, { field: "latency" },
                    { field: "text", title: "speed-up over allreduce fp32" }, { field: "ties", title: "may be as fast" }];
-  const dark = gradwire.isDark();
-  const ink = { condition: { test: dark ? "datum.dark_ink == 'white'" : "datum.ink == 'white'", value: "#ffffff" }, value: "#000000" };
+  const ink = { field: "ink", type: "nominal", scale: null };
   return {
     data: { values: rows }, width: "container", height: HEIGHT, config: CONFIG, encoding: { x, y, tooltip },
     layer: [
@@ -79,11 +79,11 @@ gradwire.parts = ({ view }, points) => {
   const rows = points.filter((point) => point.epoch !== null).flatMap((point) => names.map((part, order) => ({
     name: gradwire.data.systems[point.system].label, part, order, seconds: point.parts[part], of: point.text.epoch })));
   return {
-    data: { values: rows }, width: "container", height: { step: 26 }, autosize: FIT, config: CONFIG, mark: "bar",
+    data: { values: rows }, width: "container", height: 26 * new Set(rows.map((row) => row.name)).size, autosize: FIT, config: CONFIG, mark: "bar",
     encoding: {
       x: { field: "seconds", type: "quantitative", stack: true, title: "a step, mean over workers", axis: { labelExpr: SECONDS } },
       y: { field: "name", type: "nominal", sort: view.systems.map((n) => gradwire.data.systems[n].label), title: null, axis: { labelLimit: 220 } },
-      color: { field: "part", type: "nominal", scale: { domain: names, range: Object.values(gradwire.data.parts) }, legend: { columns: 5 } },
+      color: { field: "part", type: "nominal", scale: { domain: names, range: Object.values(gradwire.data.parts) }, legend: { columns: 3 } },
       order: { field: "order" },
       tooltip: [{ field: "name", title: "system" }, { field: "part" }, { field: "seconds", format: ".4~r", title: "seconds" }, { field: "of", title: "epoch" }],
     },
@@ -110,11 +110,11 @@ gradwire.timeLine = (point) => {
   const names = Object.keys(gradwire.data.slices);
   const rows = point.time_line.map(([worker, part, begin, end]) => ({ worker, part, begin, end, seconds: end - begin }));
   return {
-    data: { values: rows }, width: "container", height: { step: 24 }, autosize: FIT, config: CONFIG, mark: { type: "bar", height: 16 },
+    data: { values: rows }, width: "container", height: 24 * new Set(rows.map((row) => row.worker)).size, autosize: FIT, config: CONFIG, mark: { type: "bar", height: 16 },
     encoding: {
       x: { field: "begin", type: "quantitative", title: "since the step began", axis: { labelExpr: SECONDS, tickCount: 6 } }, x2: { field: "end" },
       y: { field: "worker", type: "ordinal", title: "worker" },
-      color: { field: "part", type: "nominal", scale: { domain: names, range: Object.values(gradwire.data.slices) }, legend: { columns: 6 } },
+      color: { field: "part", type: "nominal", scale: { domain: names, range: Object.values(gradwire.data.slices) }, legend: { columns: 3 } },
       tooltip: [{ field: "worker" }, { field: "part" }, { field: "seconds", format: ".4~r" }],
     },
   };

@@ -14,6 +14,7 @@ COMMANDS = (
     papers.figure,
     results.table,
     results.trace,
+    results.watch,
     documents.guide,
     machine.doctor,
     machine.fidelity,

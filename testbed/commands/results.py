@@ -71,3 +71,22 @@ def trace(folder: Path, cell: str | None, only: tuple[str, ...], output: Path | 
     from testbed.tracing import write_trace  # imports the specification, which a mistake need not wait for
 
     click.echo(f"trace: {write_trace(run, cell, only, output)} (https://ui.perfetto.dev opens it)")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8470, show_default=True, help="Of 127.0.0.1; 0: any free one."
+)
+def watch(folder: Path, port: int) -> None:
+    """Show the report of a run in a browser while its sweep runs, to this machine alone.
+
+    Cells appear on the page as they end. Ctrl-C ends it (exit code 0), and the sweep goes on.
+
+    \b
+    Example:
+      gradwire watch runs/default
+    """
+    from testbed.watching.command import serve
+
+    serve(folder, port, click.echo)
