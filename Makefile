@@ -11,11 +11,11 @@ GRADWIRE := .venv/bin/gradwire
 BENCH_RUN := build/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data sweep figures test check docs guide diagram bench fidelity schema clean
+.PHONY: help setup data sweep figures test check docs guide diagram bench bench-report fidelity schema clean
 
 help: ## Show this text
 	@echo 'Gradwire: how fast does this algorithm train on that network?'
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
 
 setup: ## Set up what is missing: Debian and Python packages, the virtual lab's kernel, C helpers
 	@setup/setup.sh
@@ -33,6 +33,7 @@ figures: setup ## Make the figures of the papers (FIGURES='tang2018-figure1' for
 
 test: setup ## Run all the tests that this machine allows (TESTS='tests/shaping -k tree' for some)
 	@$(GRADWIRE) data || echo 'data: something is absent, so the tests that need it are skipped'
+	@setup/browser.sh || echo 'browser: it is absent, so the tests that need it are skipped'
 	@$(PYTHON) -m pytest $(TESTS)
 
 check: setup ## Format, lint and types, as CI asks for them
@@ -54,6 +55,10 @@ bench: setup ## Run the smoke sweep afresh: cells per minute, emulated seconds p
 	@$(GRADWIRE) data cifar-10
 	@rm -rf $(BENCH_RUN)
 	@$(GRADWIRE) sweep sweeps/smoke.yaml --run $(BENCH_RUN)
+
+bench-report: setup ## Measure the report of 480 made cells: its size, and how soon it shows in Chromium
+	@setup/browser.sh
+	@$(PYTHON) -m tests.browser.bench_report
 
 fidelity: setup ## Compare exchanges on emulated links with the alpha-beta model, term by term
 	@$$(command -v dockerd >/dev/null && echo $(PYTHON) -m containers.own_engine) $(GRADWIRE) fidelity $(if $(LAB),--lab $(LAB)) --write docs/fidelity.md

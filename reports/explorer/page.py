@@ -82,7 +82,7 @@ def _render(data: Mapping[str, Any], provenance: Mapping[str, Any], *, live: boo
         style=(_HERE / "report.css").read_text(encoding="utf-8"),
         library=_library(),
         scripts=[script.read_text(encoding="utf-8") for script in scripts],
-        data=embedded(data),
+        data=embedded({**data, "live": live}),
         live=live,
         **values,
     )
