@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.results.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def remake_figures(folder: Path) -> tuple[Path, Path]:
@@ -33,15 +37,23 @@ def _remake_sweep(run: RunFolder) -> tuple[Path, Path]:
 
 def export_table(folder: Path, kind: str) -> bytes:
     """A run's table in a format; UserError for a folder that is no run's."""
-    run = None if _is_training(folder) else RunFolder.existing(folder)
-    from testbed.results import table as tables  # imports pandas, which a mistake need not wait for
+    frame = read_table(folder)
+    from testbed.results.table import export
 
-    if run is not None:
-        return tables.export(tables.table(run), kind)
+    return export(frame, kind)
+
+
+def read_table(folder: Path) -> pd.DataFrame:
+    """A run's table, made of its documents; UserError for a folder that is no run's."""
+    if not _is_training(folder):
+        run = RunFolder.existing(folder)
+        from testbed.results import table as tables  # imports pandas, which a mistake need not wait for
+
+        return tables.table(run)
     from testbed.training import folder as training
     from testbed.training import table as epochs
 
-    return tables.export(epochs.table(training.TrainingFolder(folder)), kind)
+    return epochs.table(training.TrainingFolder(folder))
 
 
 def _is_training(folder: Path) -> bool:
