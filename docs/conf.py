@@ -26,8 +26,11 @@ html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
+    "navbar_center": [],  # all pages are in the sidebar, under their captions
     "footer_start": [],
     "footer_end": [],
 }
+html_sidebars = {"**": ["globaltoc.html"]}
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 # Only the theme's own font and icons, which it brings along: pages open from disk.
 html_static_path: list[str] = []

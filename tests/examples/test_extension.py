@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from algorithms.algorithm import ALGORITHMS
 from algorithms.codecs.codec import CODECS
 from algorithms.registration import Registry
 from testbed.errors import UserError
+from testbed.labs.virtual import kernel
 from testbed.results.provenance import collect
 from testbed.specification import load_plan
 from testbed.workloads.workload import registry as workloads
@@ -120,3 +122,30 @@ def test_without_its_data_the_training_says_what_it_needs(installed: Path, tmp_p
     done = run(installed, *words, cwd=tmp_path, TESTBED_DATA=str(tmp_path))
     assert done.returncode == 2
     assert "workload measurements needs measurements.npz: set TESTBED_DATA" in done.stderr
+
+
+SWEEP = """\
+name: in-guest
+lab: virtual
+workers: 3
+bandwidth: 100 Mbit/s
+latency: 1 ms
+algorithm: [{name: allreduce, codec: int8}, pairwise-gossip]
+gradients: none
+"""
+
+
+@pytest.mark.virtual
+def test_workers_in_a_guest_have_it_too(installed: Path, tmp_path: Path) -> None:
+    if kernel.find() is None:
+        pytest.skip("the virtual lab's kernel is not built: run `make setup`")
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    with tempfile.TemporaryDirectory(prefix="gradwire-test-") as runtime:  # short: sockets lie in it
+        words = ("-c", MAIN, "sweep", "sweep.yaml", "--run", "run", "--jobs", "1")
+        done = run(installed, *words, cwd=tmp_path, XDG_RUNTIME_DIR=runtime)
+    assert done.returncode == 0, done.stderr + done.stdout
+    cells = pd.read_parquet(tmp_path / "run" / "table.parquet")
+    assert list(cells["status"]) == ["ok", "ok"]
+    int8, gossip = cells["handed_bytes_per_step"]
+    assert gossip == 2 * 4 * 269_722  # of three workers two meet
+    assert int8 == pytest.approx(3 * 2 * 2 / 3 * 269_722, rel=1e-3)

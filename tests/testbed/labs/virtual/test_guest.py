@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +11,7 @@ import pytest
 
 from testbed.clean import spool_of
 from testbed.errors import UserError
-from testbed.labs.virtual import guest
+from testbed.labs.virtual import guest, inside
 from testbed.labs.virtual.guest import GuestFiles, command_line, memory_bytes, memory_folder
 
 MIB = 1 << 20
@@ -75,3 +77,23 @@ def test_longer_vectors_need_more_memory() -> None:
 def test_a_killed_guest_says_by_which_signal(status: int | None, said: str) -> None:
     assert guest.Guest._ending(status).startswith(said)
     assert bool(guest.Guest._ending(status)) == bool(said)
+
+
+def test_guests_look_for_packages_where_this_process_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the fork server, too, which is started with the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", "/usr/lib"])
+    monkeypatch.setenv("PYTHONPATH", f"relative:{tmp_path}/absolute:")
+    guest.leave_python_path(tmp_path)
+    monkeypatch.delenv("PYTHONPATH")
+    inside._follow_python_path(tmp_path)
+    assert sys.path == ["", f"{tmp_path}/relative", f"{tmp_path}/absolute", "/usr/lib"]
+    assert os.environ["PYTHONPATH"] == f"{tmp_path}/relative:{tmp_path}/absolute"
+
+
+def test_without_other_folders_guests_look_where_they_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    before = list(sys.path)
+    guest.leave_python_path(tmp_path)
+    inside._follow_python_path(tmp_path)
+    assert sys.path == before and "PYTHONPATH" not in os.environ
