@@ -75,17 +75,17 @@ class Opened:
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a URL in a window of its own, waits for its charts, and sees at the end that nothing was complained of."""
+    """Opens a URL in a window of its own, waits for `ready`, by default its charts; nothing may be complained of."""
     opened: list[Opened] = []
     contexts = []
 
-    def open_page(url: str, *, fragment: str = "", **context: Any) -> Page:
+    def open_page(url: str, *, fragment: str = "", ready: str = READY, **context: Any) -> Page:
         settings = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | context
         contexts.append(chromium.new_context(**settings))
         page = contexts[-1].new_page()
         opened.append(Opened(page, url))
         page.goto(url + fragment)
-        page.wait_for_selector(READY, state="attached")
+        page.wait_for_selector(ready, state="attached")
         return page
 
     yield open_page
