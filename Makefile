@@ -5,7 +5,7 @@ CONTAINERS ?=
 TESTS ?=
 DATA ?=
 FIGURES ?=
-GUIDE ?= runs/default --quality runs/quality
+GUIDE ?= runs/guide --quality runs/quality
 PYTHON := .venv/bin/python
 GRADWIRE := .venv/bin/gradwire
 BENCH_RUN := build/bench
@@ -45,7 +45,7 @@ docs: setup ## Build the documentation into build/docs (index.html opens from di
 	@$(PYTHON) -m sphinx -W --keep-going -q -d build/docs-trees docs build/docs
 	@echo 'docs: build/docs/index.html'
 
-guide: setup ## Write docs/which-algorithm.md anew from a sweep's run and a training's (GUIDE='runs/default --quality runs/quality')
+guide: setup ## Write docs/which-algorithm.md anew from a sweep's run and a training's (GUIDE='runs/guide --quality runs/quality')
 	@$(GRADWIRE) guide $(GUIDE) --write docs/which-algorithm.md
 
 diagram: setup ## Draw the diagram of the architecture anew (docs/images/architecture.svg)
