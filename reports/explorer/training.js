@@ -25,7 +25,7 @@ function courses(chosen, placed, quantity, title) {
     return [...(point[quantity] ? [row] : []), ...(point.state === "diverged" ? [{ ...row, value: null, mark: "none" }] : [])];
   });
   const x = { field: "place", type: "quantitative", title: along, scale: { nice: false, zero: true },
-              axis: { tickCount: 6, labelExpr: along === "epochs" ? "format(datum.value, 'd')" : along.startsWith("time") ? SECONDS : "format(datum.value, '.3~s') + 'B'" } };
+              axis: { tickCount: 6, ...(along === "epochs" ? { tickMinStep: 1 } : {}), labelExpr: along === "epochs" ? "format(datum.value, 'd')" : along.startsWith("time") ? SECONDS : "format(datum.value, '.3~s') + 'B'" } };
   const y = { title, scale: { type: quantity === "metric" ? "linear" : "log", zero: false, nice: false, padding: 12 },
               axis: { labelExpr: "format(datum.value, '.4~r')", tickCount: 6 } };
   if (quantity !== "metric") delete y.scale.zero;

@@ -153,10 +153,11 @@ def test_the_theme_follows_the_system_and_the_button(open_report: Open) -> None:
 
 
 def test_print_is_light_and_has_no_controls(open_report: Open) -> None:
-    page = open_report("small", color_scheme="dark")
+    page = open_report("small", color_scheme="dark", viewport={"width": 700, "height": 990})  # A4 less its margins
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator("#controls").is_visible() and page.locator("#chart-epoch svg").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing is cut off
     assert page.pdf().startswith(b"%PDF")
 
 
