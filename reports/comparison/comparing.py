@@ -125,7 +125,7 @@ def compare(a: Side, b: Side) -> Comparison:
         unmeasured=len(found.pairs) - len(kept) - len(apart),
         only_a=placed.only_a,
         only_b=placed.only_b,
-        warnings=[*differences(a, b), *_unlike(found)],
+        warnings=[*differences(a, b), *_unlike(found), *_unsettled([pair for pair, _ in kept])],
     )
 
 
@@ -227,6 +227,13 @@ def _unlike(found: Matches) -> Iterator[str]:
         f"{len(pairs)} cells are compared although they differ in {' and '.join(words) or 'their steps'}; "
         "their repetitions are not in pairs"
     )
+
+
+def _unsettled(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Of cells whose steps still grew shorter or longer when they were measured."""
+    count = sum(row.get("settled") == 0 for pair in pairs for row in (pair.a, pair.b))
+    if count:
+        yield f"in {count} of {2 * len(pairs)} measurements step times had not settled after the warm-up"
 
 
 def _values(values: Iterator[Any]) -> str:

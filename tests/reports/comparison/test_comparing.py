@@ -149,6 +149,19 @@ def test_what_neither_run_recorded_is_no_difference(side: Make) -> None:
     assert compare(side(provenance=silent), side("runs/b", provenance=told)).warnings == []
 
 
+def test_cells_that_had_not_settled_are_warned_of(side: Make) -> None:
+    found = compare(side(change=settled), side("runs/b", change=settled_but_one))
+    assert found.warnings == ["in 1 of 12 measurements step times had not settled after the warm-up"]
+
+
+def settled(table: pd.DataFrame) -> None:
+    table["settled"] = True
+
+
+def settled_but_one(table: pd.DataFrame) -> None:
+    table["settled"] = [False] + [True] * (len(table) - 1)
+
+
 def test_a_provenance_of_any_shape_is_no_obstacle(side: Make) -> None:
     odd = {"sessions": [{"labs": ["virtual"], "versions": "none"}], "name": "<b>"}
     assert compare(side(provenance=odd), side("runs/b", provenance={})).cells
