@@ -11,7 +11,7 @@ project = "Gradwire"
 author = "the Gradwire developers"
 release = version = _PROJECT["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]  # napoleon: the docstrings' `Args:`
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 3  # as GitHub makes them, so that a link to a heading holds in both
 nitpicky = False  # types of other projects in signatures have no page here

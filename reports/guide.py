@@ -90,10 +90,23 @@ def _cell(view: View, network: Network) -> str:
     won = winner(view, network)
     if won is None:
         return "not measured"
+    if without := _without(view, network):
+        return f"not judged: without {', '.join(_plain(system.label) for system in without)}"
     if not won.faithful:
         return "not judged: unfaithful"
     ties = f", or {', '.join(_plain(system.label) for system in won.ties)}" if won.ties else ""
     return f"**{_plain(won.system.label)}**{_speedup(view, won, network)}{ties}"
+
+
+def _without(view: View, network: Network) -> list[System]:
+    """The systems that have no result there, of which any might be the fastest."""
+    return [system for system in view.systems if (point := view.point(system, network)) is None or point.failed]
+
+
+def _judged(view: View) -> dict[Network, Winner]:
+    """The fastest by network, where all systems were measured and the network was what was asked for."""
+    found = {network: winner(view, network) for network in _networks(view) if not _without(view, network)}
+    return {network: won for network, won in found.items() if won is not None and won.faithful}
 
 
 def _speedup(view: View, won: Winner, network: Network) -> str:
@@ -107,7 +120,7 @@ def _speedup(view: View, won: Winner, network: Network) -> str:
 
 def _sentences(view: View) -> Iterator[str]:
     """Of each system where it is fastest, then where none gains much."""
-    judged = {network: won for network in _networks(view) if (won := winner(view, network)) and won.faithful}
+    judged = _judged(view)
     for system in view.systems:
         first = [network for network, won in judged.items() if won.system == system]
         tied = [network for network, won in judged.items() if system in won.ties]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import gradwire
 from tests.docs.pages import ROOT
 
 
@@ -41,3 +42,10 @@ def test_no_page_asks_for_anything_from_elsewhere(built: Path) -> None:
     loads = re.compile(r"""<(?:script|img|iframe)[^>]*\ssrc="(?:https?:)?//|<link[^>]*\shref="(?:https?:)?//""")
     asking = [page.name for page in built.rglob("*.html") if loads.search(page.read_text())]
     assert not asking
+
+
+def test_the_page_on_python_has_all_that_the_package_offers(built: Path) -> None:
+    page = (built / "python-api.html").read_text()
+    classes = [name for name in gradwire.__all__ if not name.endswith("Error")]
+    assert [name for name in classes if f'id="gradwire.{name}"' not in page] == []
+    assert 'id="gradwire.Sweep.from_file"' in page

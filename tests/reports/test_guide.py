@@ -45,6 +45,18 @@ def test_what_is_unfaithful_or_failed_is_not_judged(tables):
     assert "of 2 networks" in text and "of 4 networks" not in text
 
 
+def test_no_system_is_the_fastest_where_another_is_missing(tables):
+    table = tables.make(**SMALL)
+    slow = {"bandwidth_bit_per_s": 5e6, "latency_s": 20e-3}
+    table.loc[tables.where(table, algorithm="dcd-psgd", **slow), "status"] = "missing"
+    table = tables.fail(table, tables.where(table, algorithm="ecd-psgd", **slow))
+    text = guide.guide(table, tables.provenance)
+    words = "not judged: without dcd-psgd qsgd 8 bit, ecd-psgd qsgd 8 bit |"
+    assert lines(text, "| 5 Mbit/s")[0].endswith(words)
+    assert "of 3 networks" in text and "of 4 networks" not in text
+    assert lines(text, "| 5 Mbit/s")[1] == "| 5 Mbit/s | **allreduce fp32** | **allreduce fp32** |"
+
+
 def test_a_run_with_nothing_to_compare_is_refused(tables):
     for systems in ((), (("allreduce", "fp32"),)):
         with pytest.raises(UserError, match="no two systems"):
