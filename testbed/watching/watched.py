@@ -55,6 +55,7 @@ class Watched:
             self._make()
         except LabError as error:
             raise UserError(str(error)) from error
+        self._not_before_s = 0.0  # it took so long for what had to be imported
 
     def page(self) -> str:
         """The page of the run as it is now, or was a moment ago where pages take long to make."""

@@ -21,6 +21,7 @@ CHROMIUM: Final = shutil.which("chromium")
 ARGUMENTS: Final = (
     "--no-sandbox",  # root, as CI is, has none
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # of which containers have little
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
