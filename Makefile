@@ -15,7 +15,7 @@ BENCH_RUN := build/bench
 
 help: ## Show this text
 	@echo 'Gradwire: how fast does this algorithm train on that network?'
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
 
 setup: ## Set up what is missing: Debian and Python packages, the virtual lab's kernel, C helpers
 	@setup/setup.sh
