@@ -3,12 +3,13 @@
 `gradwire --help` then answers at once, and lists them in the order of `COMMANDS`.
 """
 
-from testbed.commands import comparing, documents, machine, measuring, papers, results
+from testbed.commands import comparing, documents, machine, measuring, papers, program, results
 
 COMMANDS = (
     measuring.sweep,
     measuring.train,
     measuring.figures,
+    program.run,
     results.report,
     comparing.compare,
     papers.figure,

@@ -29,6 +29,7 @@ HELPERS = (
         flags=("-shared", "-fPIC"),
     ),
     Helper(source=_CHECKOUT / "testbed/session/join_rank.c", name="join_rank"),
+    Helper(source=_CHECKOUT / "testbed/program/enter_host.c", name="enter_host"),
     # Static: whatever image it is in has what it needs
     Helper(source=_CHECKOUT / "containers/container_init.c", name="container_init", flags=("-static",)),
     Helper(source=_CHECKOUT / "topologies/mnexec.c", name="mnexec"),

@@ -31,6 +31,11 @@ class StationProcess:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def ended(self) -> bool:
         """Whether it has ended by itself or died."""
         return self._process.poll() is not None

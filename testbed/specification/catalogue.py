@@ -31,7 +31,7 @@ def installed(cell: Cell) -> Cell:
     from testbed import profiles, workloads
     from testbed.workloads.partition import SHARED, alpha_of
 
-    _check_network(cell.network, cell.schedule)
+    check_network(cell.network, cell.schedule)
     _check_graph(cell.graph, cell.network.workers)
     workload = workloads.create(cell.workload, options=cell.workload_options)
     options = algorithms.options(cell.algorithm, cell.algorithm_options)
@@ -57,7 +57,7 @@ def installed(cell: Cell) -> Cell:
 
 
 @cache
-def _check_network(network: Network, schedule: tuple[Change, ...]) -> None:
+def check_network(network: Network, schedule: tuple[Change, ...]) -> None:
     """The topology can be built, and its links can be shaped as they are to be at every moment."""
     from shaping.schedule import scheduled
     from topologies.registry import make

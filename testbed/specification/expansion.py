@@ -74,7 +74,7 @@ def cell_at(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
     straggler = point["straggler"]
     return Cell(
         lab=lab_when_auto() if point["lab"] == "auto" else point["lab"],
-        network=_network(point),
+        network=network_at(point),
         algorithm=algorithm.name,
         algorithm_options=algorithm.options,
         codec=codec.name,
@@ -98,7 +98,8 @@ def cell_at(point: Mapping[str, Any], lab_when_auto: Callable[[], str]) -> Cell:
     )
 
 
-def _network(point: Mapping[str, Any]) -> Network:
+def network_at(point: Mapping[str, Any]) -> Network:
+    """The network at one point of the product."""
     topology, straggler = point["topology"], point["straggler"]
     is_tree = topology.name == "tree"  # the one topology with an arity and trunks
     return Network(

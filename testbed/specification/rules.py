@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from testbed.cell import Cell
+from testbed.cell import Cell, Network
 from testbed.specification.units import format_rate, format_time
 from testbed.specification.values import LARGEST_FRAME_BYTES
 
 Rule = Callable[[Cell], str | None]
+NetworkRule = Callable[[Network], str | None]
 
 # The delays of a round trip's links (four on star and tree) add up to the latency L, normally distributed
 # with deviation J: a link's mean is L/4 and its deviation J/2, so L >= 8 J keeps four deviations above zero.
@@ -22,9 +23,9 @@ CHECKED_RATES_BIT_PER_S: Final = (5e6, 10e9)
 CHECKED_LATENCIES_S: Final = (0.1e-3, 100e-3)
 
 
-def delays_stay_positive(cell: Cell) -> str | None:
+def delays_stay_positive(network: Network) -> str | None:
     """A delay below zero cannot be emulated, and cutting it off would shift the mean."""
-    jitter_s, latency_s = cell.network.jitter_s, cell.network.latency_s
+    jitter_s, latency_s = network.jitter_s, network.latency_s
     if jitter_s * JITTERS_IN_A_LATENCY <= latency_s:
         return None
     return (
@@ -33,9 +34,8 @@ def delays_stay_positive(cell: Cell) -> str | None:
     )
 
 
-def queue_passes_a_frame(cell: Cell) -> str | None:
+def queue_passes_a_frame(network: Network) -> str | None:
     """A queue given as a time can be too short for one frame at a low rate."""
-    network = cell.network
     if network.queue_bytes >= LARGEST_FRAME_BYTES:
         return None
     return (
@@ -93,9 +93,8 @@ def containers_are_real_time(cell: Cell) -> str | None:
     )
 
 
+NETWORK_RULES: Final[Sequence[NetworkRule]] = (delays_stay_positive, queue_passes_a_frame)
 RULES: Final[Sequence[Rule]] = (
-    delays_stay_positive,
-    queue_passes_a_frame,
     ranks_exist,
     a_straggler_is_slower,
     a_schedule_has_few_repetitions,
@@ -105,13 +104,24 @@ RULES: Final[Sequence[Rule]] = (
 
 def broken(cell: Cell) -> str | None:
     """The sentence of the first rule that the cell breaks."""
-    return next((sentence for rule in RULES if (sentence := rule(cell))), None)
+    of_network = broken_network(cell.network)
+    return of_network or next((sentence for rule in RULES if (sentence := rule(cell))), None)
+
+
+def broken_network(network: Network) -> str | None:
+    """The sentence of the first rule that the network breaks, whatever is done on it."""
+    return next((sentence for rule in NETWORK_RULES if (sentence := rule(network))), None)
 
 
 def warnings(cells: Sequence[Cell]) -> list[str]:
     """What is unusual but possible, one sentence a key."""
-    rates = {cell.network.bandwidth_bit_per_s for cell in cells}
-    latencies = {cell.network.latency_s for cell in cells}
+    return network_warnings([cell.network for cell in cells])
+
+
+def network_warnings(networks: Sequence[Network]) -> list[str]:
+    """What is unusual of networks, but possible, one sentence a key."""
+    rates = {network.bandwidth_bit_per_s for network in networks}
+    latencies = {network.latency_s for network in networks}
     return [
         *_outside("bandwidth", rates, CHECKED_RATES_BIT_PER_S, format_rate),
         *_outside("latency", latencies, CHECKED_LATENCIES_S, format_time),

@@ -41,8 +41,8 @@ def test_every_help_has_an_example(command: str) -> None:
 
 def test_the_promised_commands_are_there() -> None:
     assert set(cli.commands) == {
-        "sweep", "train", "figures", "report", "compare", "figure", "table", "trace", "guide", "doctor", "fidelity",
-        "profile", "data", "clean", "schema", "watch",
+        "sweep", "train", "figures", "run", "report", "compare", "figure", "table", "trace", "guide", "doctor",
+        "fidelity", "profile", "data", "clean", "schema", "watch",
     }  # fmt: skip
 
 

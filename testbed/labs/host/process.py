@@ -22,19 +22,31 @@ ISOLATION = (
 )
 
 
+MEASURING = "testbed.labs.host.inside"  # the module that is a session's first process when cells are measured
+
+
 class HostProcess(StationProcess):
     """A running host session."""
 
     word = "the session"
 
-    def __init__(self, *, spool: Path, lane: int, native: Path, backend: str, contained: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Path,
+        lane: int,
+        native: Path,
+        backend: str,
+        contained: bool = False,
+        module: str = MEASURING,
+    ) -> None:
         """`native`: the folder of the compiled helpers; `backend`: what delays packets, of `emulations`.
 
         `contained`: whether it may have workers in containers.
         """
         self._spool = spool
         self._contained = contained
-        words = [sys.executable, "-m", "testbed.labs.host.inside", str(spool), str(lane), str(native), backend]
+        words = [sys.executable, "-m", module, str(spool), str(lane), str(native), backend]
         super().__init__([*ISOLATION, *words], spool / f"session-{lane}.log")
 
     def cpu_s(self) -> float:

@@ -57,7 +57,10 @@ def memory_folder(needed_bytes: int) -> Path:
     )
 
 
-def command_line(files: GuestFiles, *, lane: int, run_id: str, memory: int) -> list[str]:
+MEASURING = "testbed.labs.virtual.inside"  # the module that is a guest's first process when cells are measured
+
+
+def command_line(files: GuestFiles, *, lane: int, run_id: str, memory: int, module: str = MEASURING) -> list[str]:
     """The words that start a guest; what follows `--` are arguments of its first process."""
     return [
         str(files.kernel),
@@ -78,7 +81,7 @@ def command_line(files: GuestFiles, *, lane: int, run_id: str, memory: int) -> l
         f"init={sys.executable}",
         "--",
         "-m",
-        "testbed.labs.virtual.inside",
+        module,
         str(files.spool),
         str(lane),
         str(files.native),
@@ -97,9 +100,9 @@ class Guest(StationProcess):
 
     word = "the guest"
 
-    def __init__(self, files: GuestFiles, *, lane: int, run_id: str, memory: int) -> None:
+    def __init__(self, files: GuestFiles, *, lane: int, run_id: str, memory: int, module: str = MEASURING) -> None:
         super().__init__(
-            command_line(files, lane=lane, run_id=run_id, memory=memory),
+            command_line(files, lane=lane, run_id=run_id, memory=memory, module=module),
             files.spool / f"guest-{lane}.log",
             {"PATH": os.environ["PATH"], "HOME": str(files.spool), "TMPDIR": str(memory_folder(memory))},
         )

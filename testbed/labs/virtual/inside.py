@@ -10,10 +10,15 @@ import ctypes
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.cache import CACHE_VARIABLE
 from testbed.labs.spool import PYTHON_PATH_FILE, Spool
+
+if TYPE_CHECKING:
+    from testbed.session.emulation import Emulation
 
 MOUNTS = (
     ("proc", "/proc"),
@@ -67,27 +72,32 @@ def _follow_python_path(spool: Path) -> None:
         sys.path[1:1] = path.split(os.pathsep)  # behind the folder that the module was started in, as Python has it
 
 
-def _work(spool: Spool, lane: int, native: Path) -> None:
+def emulation() -> Emulation:
+    """How a guest emulates a network: its own kernel does all of it."""
     # Here, because pyroute2 reads /proc when it is imported.
     from shaping.plan import SUPER_PACKET_S
     from shaping.probe import VIRTUAL
     from shaping.shaper import Shaper
-    from testbed.labs.station import work
     from testbed.session.emulation import Emulation
 
-    netem = Emulation(
+    return Emulation(
         shaper=lambda _, pids: Shaper(pids), tolerance=VIRTUAL, real_time=False, super_packet_s=SUPER_PACKET_S
     )
-    work(spool, lane, native, WORKING_FOLDER, netem)
 
 
-def main() -> None:
-    """Work until the spool is empty, then halt the guest."""
+def _work(spool: Path, lane: int, native: Path) -> None:
+    from testbed.labs.station import work
+
+    work(Spool(spool), lane, native, WORKING_FOLDER, emulation())
+
+
+def main(work: Callable[[Path, int, Path], None] = _work) -> None:
+    """Do the work, of a spool folder, a lane and the helpers' folder; then halt the guest."""
     spool, lane, native, cache = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
     try:
         _prepare_system(str(native), cache)
         _follow_python_path(spool)
-        _work(Spool(spool), lane, native)
+        work(spool, lane, native)
     except BaseException:
         traceback.print_exc()
     finally:
