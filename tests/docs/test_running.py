@@ -1,7 +1,7 @@
 """The commands that take seconds are run, as they are written, in a folder as a reader has it; sweep files are planned.
 
-Three whole pages, with what measures and trains, are run by test_running_for_real.py; what takes hours, installs or changes
-the machine is held against the command line only (test_fences.py): it has tests of its own.
+Three whole pages, with what measures and trains, are run by test_running_for_real.py; what takes hours, installs or
+changes the machine is held against the command line only (test_fences.py): it has tests of its own.
 """
 
 from __future__ import annotations
