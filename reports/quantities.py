@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -29,6 +30,16 @@ def seconds_text(seconds: float) -> str:
     if seconds >= 100:
         return f"{seconds:,.0f} s"
     return f"{seconds:.3g} s"
+
+
+def bytes_text(count: float) -> str:
+    """A number of bytes, as `1.08 MB`; empty where it is not known."""
+    if math.isnan(count):
+        return ""
+    for scale, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= scale:
+            return f"{count / scale:.3g} {unit}"
+    return f"{count:.0f} bytes"
 
 
 def ratio_text(ratio: float) -> str:

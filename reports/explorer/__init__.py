@@ -1,5 +1,5 @@
 """The explorer: one HTML file that has a run's answers, and every view of its cells or trials. It needs no network."""
 
-from reports.explorer.page import NAME, report_page, training_page
+from reports.explorer.page import report_page, training_page
 
-__all__ = ["NAME", "report_page", "training_page"]
+__all__ = ["report_page", "training_page"]

@@ -14,7 +14,7 @@ from reports.figures.fastest import ink, winner
 from reports.looks import BLACK, luminance
 from reports.measures import band_note, both_faithful
 from reports.panels import BANDWIDTH, LATENCY, Axis
-from reports.quantities import bandwidth_text, latency_text, printable, ratio_text, seconds_text
+from reports.quantities import bandwidth_text, bytes_text, latency_text, printable, ratio_text, seconds_text
 from reports.systems import System
 from reports.view import PARTS, Interval, Network, Point, View, phrase, views
 
@@ -173,16 +173,6 @@ def _winner(view: View, network: Network, numbers: Mapping[System, int]) -> dict
         "ties": [system.label for system in won.ties],
         "faithful": won.faithful,
     }
-
-
-def bytes_text(count: float) -> str:
-    """A number of bytes, as `1.08 MB`; empty where it is not known."""
-    if math.isnan(count):
-        return ""
-    for scale, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count:.0f} bytes"
 
 
 def _probed(point: Point, measured: str, expected: str, text: Callable[[float], str]) -> str:

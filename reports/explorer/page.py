@@ -19,7 +19,6 @@ from reports.looks import PARTS
 from reports.provenance import page_line, run_name
 from reports.quantities import printable
 
-NAME = "report.html"
 COMMON = ("state.js", "charts.js", "tables.js")
 SCRIPTS = {"sweep": (*COMMON, "sweep_charts.js", "sweep.js"), "training": (*COMMON, "training.js")}
 SWEEP_CHARTS = (

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from reports.emulated import Emulated, emulated, network_text
-from reports.explorer.content import bytes_text, interval, number, system_look
+from reports.explorer.content import interval, number, system_look
 from reports.explorer.training_answers import answers
-from reports.quantities import printable, seconds_text
+from reports.quantities import bytes_text, printable, seconds_text
 from reports.systems import System
 from reports.training import Course, Training, trainings
 from reports.view import NOTHING

@@ -3,6 +3,7 @@ import pytest
 from reports.quantities import (
     TIMES,
     bandwidth_text,
+    bytes_text,
     change_text,
     latency_text,
     printable,
@@ -18,6 +19,9 @@ from reports.quantities import (
         (bandwidth_text(5e6), "5 Mbit/s"),
         (bandwidth_text(1.4e9), "1.4 Gbit/s"),
         (bandwidth_text(64e3), "64 kbit/s"),
+        (bytes_text(1_079_000), "1.08 MB"),
+        (bytes_text(12.0), "12 bytes"),
+        (bytes_text(float("nan")), ""),
         (latency_text(0.13e-3), "0.13 ms"),
         (latency_text(20e-3), "20 ms"),
         (latency_text(65e-6), "65 us"),
